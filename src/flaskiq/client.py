@@ -1,0 +1,72 @@
+"""Client: puts jobs onto their queues."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from flaskiq.direct import BULK_SIZE, Direct
+from flaskiq.results import JobResults
+
+if TYPE_CHECKING:
+    from celery import Celery, Task
+    from celery.result import AsyncResult
+
+    from flaskiq.current import Registers
+    from flaskiq.job import Job
+    from flaskiq.store.store import Store
+    from flaskiq.worker import Worker
+
+
+class Client:
+    """Enqueues the jobs of one app: directly where that is possible, else by Celery."""
+
+    def __init__(
+        self, celery: Celery, registry: Registers, open_store: Callable[[float], Store]
+    ) -> None:
+        self._celery = celery
+        self._registry = registry
+        self._direct = Direct(celery, open_store)
+
+    def push(self, worker: type[Worker], job: Job) -> AsyncResult[Any]:
+        """Enqueue ``job`` and return its result handle.
+
+        Raises:
+            kombu.exceptions.OperationalError: Redis could not be reached; nothing was enqueued.
+        """
+        return self.push_bulk(worker, [job])[0]
+
+    def push_bulk(self, worker: type[Worker], jobs: Sequence[Job]) -> Sequence[AsyncResult[Any]]:
+        """Enqueue ``jobs`` in order, :data:`BULK_SIZE` to a round trip.
+
+        Raises:
+            kombu.exceptions.OperationalError: Redis could not be reached; the round trips before
+                the failed one have been enqueued.
+        """
+        task = self._registry.task_of(worker)
+        parent: Any = self._celery.current_worker_task
+        pushed = self._direct.push(task, jobs, parent)
+        results = JobResults([job.id for job in jobs[:pushed]], partial(_result, task))
+        if parent is not None:
+            for result in results:
+                parent.add_trail(result)
+        if pushed == len(jobs):
+            return results
+        return [*results, *self._publish(task, jobs[pushed:])]
+
+    def _publish(self, task: Task[..., Any], jobs: Sequence[Job]) -> list[AsyncResult[Any]]:
+        if len(jobs) == 1:
+            return [_apply_async(task, jobs[0])]
+        with self._celery.producer_or_acquire() as producer, producer.batch(BULK_SIZE):
+            return [_apply_async(task, job, producer=producer) for job in jobs]
+
+
+def _apply_async(task: Task[..., Any], job: Job, **options: Any) -> AsyncResult[Any]:
+    return task.apply_async(tuple(job.args), dict(job.kwargs), **job.publish_options(), **options)
+
+
+def _result(task: Task[..., Any], job_id: str) -> AsyncResult[Any]:
+    result = task.AsyncResult(job_id)
+    result.ignored = task.ignore_result
+    return result

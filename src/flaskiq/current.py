@@ -1,0 +1,166 @@
+"""What is current: the app whose Flaskiq a call belongs to, and the job that is running.
+
+Everything above the running side reaches the client through here, never by import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, cast
+from weakref import WeakSet
+
+from flask import current_app, has_app_context
+from werkzeug.local import LocalProxy
+
+from flaskiq.errors import ArgumentError, ContextError
+
+if TYPE_CHECKING:
+    from celery import Celery, Task
+    from celery.result import AsyncResult
+    from flask import Flask
+
+    from flaskiq.handlers import Handlers
+    from flaskiq.job import Job
+    from flaskiq.worker import Worker
+
+EXTENSION = "flaskiq"
+"""The key of an app's Flaskiq in ``app.extensions``."""
+
+
+class Pushes(Protocol):
+    """What a Worker needs of the client."""
+
+    def push(self, worker: type[Worker], job: Job) -> AsyncResult[Any]: ...
+    def push_bulk(
+        self, worker: type[Worker], jobs: Sequence[Job]
+    ) -> Sequence[AsyncResult[Any]]: ...
+
+
+class Registers(Protocol):
+    """What a Worker needs of the registry."""
+
+    def load(self) -> None: ...
+    def task_of(self, worker: type[Worker]) -> Task[..., Any]: ...
+
+
+class State(Protocol):
+    """One Flask app's Flaskiq."""
+
+    @property
+    def app(self) -> Flask: ...
+    @property
+    def celery(self) -> Celery: ...
+    @property
+    def client(self) -> Pushes: ...
+    @property
+    def registry(self) -> Registers: ...
+    @property
+    def handlers(self) -> Handlers: ...
+    def perform_inline(self, worker: type[Worker], job: Job) -> Any: ...
+
+
+_states: WeakSet[State] = WeakSet()
+
+
+def remember(state: State) -> bool:
+    """Note a new app; return whether it is the first of this process."""
+    first = not _states
+    _states.add(state)
+    return first
+
+
+def attach(celery: Celery, state: State) -> None:
+    """Let Celery's signals find ``state``; a plain attribute, so that both can be collected."""
+    celery.flaskiq_state = state  # type: ignore[attr-defined]
+
+
+def state_of(celery: Celery) -> State | None:
+    """Return what :func:`attach` noted on a Celery app."""
+    return getattr(celery, "flaskiq_state", None)
+
+
+def count() -> int:
+    """How many apps of this process have a Flaskiq."""
+    return len(_states)
+
+
+def state() -> State:
+    """Return the Flaskiq of the current app context, else the only one of this process.
+
+    Raises:
+        ContextError: there is none, or there are several and none is current.
+    """
+    if has_app_context():
+        found = current_app.extensions.get(EXTENSION)
+        if found is None:
+            raise ContextError(
+                f"the Flask app {current_app.name!r} has no Flaskiq; add `Flaskiq(app)` to it"
+            )
+        return cast("State", found)
+    known = list(_states)
+    if len(known) == 1:
+        return known[0]
+    if not known:
+        raise ContextError(
+            "no Flask app has a Flaskiq yet; import the module that calls `Flaskiq(app)` first"
+        )
+    names = ", ".join(sorted(each.app.name for each in known))
+    raise ContextError(
+        f"{len(known)} Flask apps have a Flaskiq ({names}) and none is current; "
+        "call this inside `with app.app_context():`"
+    )
+
+
+@dataclass(frozen=True)
+class CurrentJob:
+    """The job that runs here and now.
+
+    ``worker`` is the task name, ``attempt`` counts from 1, ``queue`` is None for an inline call.
+    """
+
+    id: str
+    worker: str
+    queue: str | None
+    attempt: int
+    headers: Mapping[str, Any]
+    report: Callable[[dict[str, Any]], None]
+
+    def progress(self, done: float, total: float | None = None, note: str = "") -> None:
+        """Say how far the job has come; readers see it as state ``PROGRESS`` of its result.
+
+        ``total`` None means that the end is not known.
+
+        Raises:
+            ArgumentError: ``done`` or ``total`` is not a number of at least 0.
+        """
+        for name, value in (("done", done), ("total", total)):
+            if value is None and name == "total":
+                continue
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+                raise ArgumentError(f"progress: {name} must be a number from 0 on, not {value!r}")
+        self.report({"done": done, "total": total, "note": str(note)})
+
+
+_running: ContextVar[CurrentJob] = ContextVar("flaskiq.current_job")
+
+current_job: CurrentJob = LocalProxy(  # type: ignore[assignment]
+    _running,
+    unbound_message=(
+        "no job is running here; flaskiq.current_job is there inside perform "
+        "(test `if current_job:` where code is shared with other callers)"
+    ),
+)
+"""The job that is running; false outside of ``perform``."""
+
+
+@contextmanager
+def running(job: CurrentJob) -> Iterator[CurrentJob]:
+    """Make ``job`` the current one for a block."""
+    token = _running.set(job)
+    try:
+        yield job
+    finally:
+        _running.reset(token)

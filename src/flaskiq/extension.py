@@ -1,0 +1,160 @@
+"""Flaskiq: the Flask extension, and the one place where the parts are joined."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+from weakref import WeakSet
+
+from celery import Celery
+from celery.signals import beat_init, celeryd_after_setup, import_modules
+from celery.utils.imports import cwd_in_path
+
+from flaskiq import current
+from flaskiq.broker import amqp, fork, results
+from flaskiq.broker import control as broker_control
+from flaskiq.broker.connection import open_store
+from flaskiq.client import Client
+from flaskiq.cron import entry
+from flaskiq.errors import ContextError
+from flaskiq.handlers import Handler, Handlers
+from flaskiq.registry import WorkerRegistry, describe
+from flaskiq.runtime import bootsteps, context, control, executor, pools  # noqa: F401 - connect Celery's signals
+from flaskiq.runtime.task import adapt_limits, worker_task
+from flaskiq.settings import Settings
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from flaskiq.job import Job
+    from flaskiq.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+HandlerT = TypeVar("HandlerT", bound=Handler)
+
+
+@dataclass(frozen=True, eq=False)
+class AppState:
+    """One Flask app's Flaskiq, kept as ``app.extensions["flaskiq"]``."""
+
+    app: Flask
+    celery: Celery
+    settings: Settings
+    registry: WorkerRegistry
+    client: Client
+    handlers: Handlers
+
+    def perform_inline(self, worker: type[Worker], job: Job) -> Any:
+        """Run ``job`` in this process, as a worker would."""
+        return executor.perform_inline(self.app, worker, job)
+
+
+class Flaskiq:
+    """Background jobs for a Flask app.
+
+    ::
+
+        app = Flask(__name__)
+        flaskiq = Flaskiq(app)           # or: flaskiq = Flaskiq(); flaskiq.init_app(app)
+        celery_app = flaskiq.celery
+
+    Several apps may live in one process, each with a Celery app of its own; the first becomes
+    Celery's default app. An existing Celery app is adopted with ``Flaskiq(app, celery=existing)``:
+    its own settings win over Flaskiq's defaults, and its tasks run in the app context too.
+
+    Settings: ``docs/settings.md``.
+    """
+
+    def __init__(self, app: Flask | None = None, *, celery: Celery | None = None) -> None:
+        self._states: WeakSet[AppState] = WeakSet()
+        self._handlers = Handlers()
+        if app is not None:
+            self.init_app(app, celery=celery)
+
+    def init_app(self, app: Flask, *, celery: Celery | None = None) -> None:
+        """Read the settings of ``app`` and give it its Celery app.
+
+        Raises:
+            SettingError: a setting is unknown or has a value of the wrong kind.
+            ContextError: the app has a Flaskiq already.
+        """
+        if current.EXTENSION in app.extensions:
+            raise ContextError(f"the Flask app {app.name!r} has a Flaskiq already; make one only")
+        settings = Settings.load(app, celery=celery)
+        if celery is None:
+            celery = Celery(app.name, set_as_current=False)
+        amqp.install(celery)
+        broker_control.install(celery)
+        fork.install(celery)
+        results.install(celery, settings.result_backend)
+        bootsteps.install(celery)
+        adapt_limits(celery)
+        celery.conf.update(settings.celery_config())
+        registry = WorkerRegistry(
+            celery,
+            settings.workers,
+            required=settings.sources["FLASKIQ_WORKERS"] != "default",
+            home=app.import_name,
+            make_task=partial(worker_task, celery, curve=settings["FLASKIQ_RETRY_CURVE"]),
+            on_register=partial(entry.add, celery),
+        )
+        client = Client(celery, registry, partial(open_store, celery))
+        state = AppState(app, celery, settings, registry, client, self._handlers)
+        self._states.add(state)
+        app.extensions[current.EXTENSION] = state
+        current.attach(celery, state)
+        if current.remember(state):
+            celery.set_default()
+
+    @property
+    def celery(self) -> Celery:
+        """The Celery app of the current app, else of the only one this object was given."""
+        if len(self._states) == 1:
+            return next(iter(self._states)).celery
+        return current.state().celery
+
+    def on_error(self, handler: HandlerT) -> HandlerT:
+        """Call ``handler(job, error)`` after every attempt that failed, in its app context.
+
+        A decorator. For plain tasks, too; not for :class:`Snooze` and discarded jobs.
+        """
+        self._handlers.error.append(handler)
+        return handler
+
+    def on_death(self, handler: HandlerT) -> HandlerT:
+        """Call ``handler(job, error)`` when a job gives up, in its app context. A decorator."""
+        self._handlers.death.append(handler)
+        return handler
+
+
+@import_modules.connect(weak=False)
+def _load_workers(sender: Celery, **_: Any) -> None:
+    """Register before a worker or beat boots, for apps that do not call ``initialize``.
+
+    Celery raises again what a receiver of this signal raises, so a broken module stops the start.
+    """
+    state = current.state_of(sender)
+    if state is not None:
+        with cwd_in_path():
+            state.registry.load()
+
+
+def _log_workers(app: Celery) -> None:
+    """Log the registry once logging is set up: at import time the lines go nowhere."""
+    state = current.state_of(app)
+    if state is not None:
+        for worker in cast("AppState", state).registry.workers.values():
+            logger.info("Worker %s", describe(worker))
+
+
+@celeryd_after_setup.connect(weak=False)
+def _worker_starts(instance: Any, **_: Any) -> None:
+    _log_workers(instance.app)
+
+
+@beat_init.connect(weak=False)
+def _beat_starts(sender: Any, **_: Any) -> None:
+    _log_workers(sender.app)

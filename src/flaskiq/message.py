@@ -1,0 +1,134 @@
+"""The message of a job as it lies in Redis: Celery's protocol 2 in kombu's envelope. Pure."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
+from json.encoder import encode_basestring_ascii as quote
+from typing import Any, NamedTuple
+
+from celery.app.task import Context
+from kombu.utils.json import JSONEncoder, loads
+
+FAILED_AT_HEADER = "flaskiq_failed_at"
+"""Header of a retry: when the job first failed, in seconds since the epoch."""
+
+DEATHS_HEADER = "flaskiq_deaths"
+"""Header that counts the processes which died with the job in flight."""
+
+REASON_HEADER = "flaskiq_reason"
+"""Header that says why the last of them has buried it."""
+
+_OF_ATTEMPTS = frozenset({FAILED_AT_HEADER, DEATHS_HEADER, REASON_HEADER})
+
+ARGSREPR_MAXSIZE = 1024
+"""Characters; as Celery cuts what it shows of arguments (``Task.resultrepr_maxsize``)."""
+
+_encode = JSONEncoder(separators=(",", ":")).encode
+
+
+class Message(NamedTuple):
+    """The parts of a message; ``embed`` holds callbacks, errbacks, chain and chord."""
+
+    headers: dict[str, Any]
+    properties: dict[str, Any]
+    args: list[Any]
+    kwargs: dict[str, Any]
+    embed: dict[str, Any]
+
+    def context(self) -> Context:
+        """Return what Celery's result backend wants to know of a job that does not run."""
+        return Context(self.headers, args=self.args, kwargs=self.kwargs, **self.embed)
+
+
+def read(raw: bytes) -> Message:
+    """Return the message in the bytes of a queue.
+
+    Raises:
+        ValueError, KeyError: it is not a protocol 2 message in JSON.
+    """
+    envelope = loads(raw)
+    body, properties = envelope["body"], envelope["properties"]
+    if properties.get("body_encoding") == "base64":
+        body = b64decode(body)
+    args, kwargs, embed = loads(body)
+    return Message(envelope["headers"], properties, args, kwargs, embed or {})
+
+
+def read_envelope(raw: bytes) -> dict[str, Any]:
+    """Return the envelope in the bytes of a queue, if kombu can make a message of it.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    envelope: dict[str, Any] = loads(raw)
+    parts = envelope if isinstance(envelope, dict) else {}
+    for name, kind in (("body", str), ("headers", dict), ("properties", dict)):
+        if not isinstance(parts.get(name), kind):
+            raise ValueError(f"the message has no {name}")  # noqa: TRY004 - like broken JSON
+    if envelope["properties"].get("body_encoding") == "base64":
+        b64decode(envelope["body"])
+    return envelope
+
+
+def renewed(raw: bytes) -> bytes:
+    """Return the message of a job as if it had never run: same id and family, no attempts.
+
+    What nobody can read comes back as it is.
+    """
+    try:
+        # Not kombu's, which makes objects of some texts.
+        envelope = json.loads(raw)
+        headers = envelope["headers"]
+        kept = {name: value for name, value in headers.items() if name not in _OF_ATTEMPTS}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return raw
+    # The time that the job was meant for is over, and whoever replays it knows that.
+    kept.update({name: None for name in ("eta", "expires") if name in kept})
+    return json.dumps({**envelope, "headers": {**kept, "retries": 0}}).encode()
+
+
+class Template:
+    """The messages of one task on one queue, written but for what differs from job to job.
+
+    As small as a stock worker of Celery 5.7, Flower and ``AsyncResult`` can read: a header that is
+    not there has its default (``Request`` in celery/worker/request.py), and a body without a
+    ``body_encoding`` is plain text (``decode_body`` in kombu/transport/virtual/base.py).
+    """
+
+    def __init__(self, task: str, queue: str, headers: Mapping[str, Any]) -> None:
+        self.queue = queue
+        delivery = {"delivery_info": {"exchange": "", "routing_key": queue}}
+        self._headers = _encode({"task": task, **headers})[1:-1]
+        self._properties = _encode(delivery)[1:-1]
+
+    def fill(
+        self,
+        job_id: str,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        root_id: str,
+        headers: Mapping[str, Any],
+    ) -> str:
+        """Return the message of one job, in ASCII, with ``headers`` beside the template's own."""
+        identity = quote(job_id)
+        more = _members(headers)
+        if kwargs:
+            more += f',"kwargsrepr":{_shown(kwargs)}'
+        return (
+            f'{{"body":{quote(_encode((args, kwargs, {})))},'
+            '"content-encoding":"utf-8","content-type":"application/json",'
+            f'"headers":{{"id":{identity},"root_id":{quote(root_id)},'
+            f'"argsrepr":{_shown(args)},{self._headers}{more}}},'
+            f'"properties":{{"delivery_tag":{identity},{self._properties}}}}}'
+        )
+
+
+def _members(values: Mapping[str, Any]) -> str:
+    return f",{_encode(values)[1:-1]}" if values else ""
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return quote(text if len(text) <= ARGSREPR_MAXSIZE else f"{text[: ARGSREPR_MAXSIZE - 3]}...")

@@ -1,0 +1,244 @@
+"""The table of settings. A part that needs one more adds one row, and documents it by that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from flaskiq.settings import kinds
+from flaskiq.settings.kinds import Kind, tidy
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+DAY = 86_400
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A default that follows from the app and from other settings; ``str()`` is its description.
+
+    ``compute`` is given all that is set explicitly, and the defaults of the rows above its own.
+    """
+
+    text: str
+    compute: Callable[[Flask, Mapping[str, Any]], Any]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row: a key of the environment, of ``.env`` and of Flask config.
+
+    ``celery`` is the Celery setting that it feeds; ``alias`` another name that is read.
+    """
+
+    name: str
+    default: Any
+    kind: Kind
+    why: str
+    celery: str | None = None
+    alias: str | None = None
+
+    def fall_back(self, app: Flask, values: Mapping[str, Any]) -> Any:
+        """Return the default."""
+        if isinstance(self.default, Derived):
+            return self.default.compute(app, values)
+        return self.default
+
+
+def _follow_debug(app: Flask, _values: Mapping[str, Any]) -> str:
+    return "development" if app.debug else "production"
+
+
+def _follow_broker(_app: Flask, values: Mapping[str, Any]) -> str:
+    return str(values["CELERY_BROKER_URL"])
+
+
+def _follow_env(_app: Flask, values: Mapping[str, Any]) -> bool:
+    return bool(values["FLASKIQ_ENV"] == "development")
+
+
+def _follow_soft_limit(_app: Flask, values: Mapping[str, Any]) -> float:
+    soft = values.get("CELERY_TASK_SOFT_TIME_LIMIT") or 0
+    return tidy(max(1800, soft * 6 / 5))
+
+
+def _follow_hard_limit(_app: Flask, values: Mapping[str, Any]) -> float | None:
+    hard = values["CELERY_TASK_TIME_LIMIT"]
+    return tidy(round(min(1500, hard * 5 / 6), 3)) if hard else None
+
+
+def _outlive_parts(_app: Flask, values: Mapping[str, Any]) -> float | None:
+    kept = values["CELERY_RESULT_EXPIRES"]
+    hard = values["CELERY_TASK_TIME_LIMIT"] or DAY
+    return tidy(max(kept, hard + DAY)) if kept else None
+
+
+def _nothing(_app: Flask, _values: Mapping[str, Any]) -> Mapping[str, Any]:
+    return MappingProxyType({})
+
+
+TABLE: tuple[Setting, ...] = (
+    Setting(
+        "FLASKIQ_APP",
+        None,
+        kinds.TEXT,
+        "The app that the flaskiq command loads, such as server:app (environment only).",
+    ),
+    Setting(
+        "FLASKIQ_ENV",
+        Derived("development if app.debug, else production", _follow_debug),
+        kinds.one_of("production", "development"),
+        "Where this runs; development sends the events that Flower shows.",
+    ),
+    Setting(
+        "FLASKIQ_WORKERS",
+        ("workers",),
+        kinds.MODULES,
+        "Packages whose modules hold the Workers; every module below them is imported.",
+    ),
+    Setting(
+        "FLASKIQ_QUEUES",
+        ("critical", "default", "low"),
+        kinds.QUEUES,
+        "The queues; the order is the order in which they are served.",
+        celery="task_queues",
+    ),
+    Setting(
+        "FLASKIQ_QUEUE_WEIGHTS",
+        None,
+        kinds.WEIGHTS,
+        "How often each queue is served first; without it a queue waits until those before it are "
+        "empty.",
+    ),
+    Setting(
+        "FLASKIQ_HEARTBEAT_TTL",
+        15,
+        kinds.PERIOD,
+        "Seconds without a heartbeat after which a process is dead and its jobs go to others.",
+    ),
+    Setting(
+        "FLASKIQ_SHUTDOWN_TIMEOUT",
+        25,
+        kinds.PERIOD,
+        "Seconds that a worker waits for running jobs after TERM, before it pushes them back.",
+    ),
+    Setting(
+        "FLASKIQ_RETRY_CURVE",
+        "exponential",
+        kinds.one_of("exponential", "sidekiq"),
+        "How waits grow where a Worker does not say it: full jitter, or Sidekiq's curve and 25 "
+        "retries.",
+    ),
+    Setting(
+        "FLASKIQ_DEAD_JOBS",
+        10_000,
+        kinds.COUNT,
+        "Jobs that the dead set keeps; the oldest leave it first.",
+    ),
+    Setting(
+        "FLASKIQ_DEAD_AGE",
+        180 * DAY,
+        kinds.PERIOD,
+        "Seconds that a job is kept in the dead set.",
+    ),
+    Setting(
+        "CELERY_BROKER_URL",
+        "redis://localhost:6379/0",
+        kinds.BROKER,
+        "The Redis or Valkey that holds the queues.",
+        celery="broker_url",
+        alias="BROKER_URL",
+    ),
+    Setting(
+        "CELERY_RESULT_BACKEND",
+        Derived("the broker URL", _follow_broker),
+        kinds.RESULTS,
+        "Where results are kept; disabled:// or an empty value keeps none.",
+        celery="result_backend",
+        alias="RESULT_BACKEND",
+    ),
+    Setting(
+        "CELERY_RESULT_EXPIRES",
+        3600,
+        kinds.SECONDS,
+        "Seconds that a result is kept; 0 keeps it for ever.",
+        celery="result_expires",
+    ),
+    Setting(
+        "CELERY_TASK_TIME_LIMIT",
+        Derived("1800, or 6/5 of a soft limit above 1500", _follow_soft_limit),
+        kinds.SECONDS,
+        "Seconds after which the process of a job is killed; 0 for never.",
+        celery="task_time_limit",
+    ),
+    Setting(
+        "CELERY_TASK_SOFT_TIME_LIMIT",
+        Derived("1500, or 5/6 of a hard limit below 1800; none without one", _follow_hard_limit),
+        kinds.SECONDS,
+        "Seconds after which SoftTimeLimitExceeded is raised in a job, so that it can clean up.",
+        celery="task_soft_time_limit",
+    ),
+    Setting(
+        "CELERY_RESULT_CHORD_EXPIRES",
+        Derived("hard time limit + 86400, at least CELERY_RESULT_EXPIRES", _outlive_parts),
+        kinds.SECONDS,
+        "Seconds that a chord's counter is kept: an expired counter never starts the callback.",
+        celery="result_chord_expires",
+    ),
+    Setting(
+        "CELERY_TASK_IGNORE_RESULT",
+        False,
+        kinds.BOOL,
+        "Keep no result unless a Worker says ignore_result = False.",
+        celery="task_ignore_result",
+    ),
+    Setting(
+        "CELERY_WORKER_CONCURRENCY",
+        None,
+        kinds.PROCESSES,
+        "Jobs that one worker runs at a time; by default one per CPU.",
+        celery="worker_concurrency",
+    ),
+    Setting(
+        "CELERY_WORKER_MAX_TASKS_PER_CHILD",
+        1000,
+        kinds.COUNT,
+        "Jobs after which a process is replaced, so that leaked memory comes back.",
+        celery="worker_max_tasks_per_child",
+    ),
+    Setting(
+        "CELERY_WORKER_SEND_TASK_EVENTS",
+        Derived("true in development, else false", _follow_env),
+        kinds.BOOL,
+        "Send the events that Flower shows.",
+        celery="worker_send_task_events",
+    ),
+    Setting(
+        "CELERY_TASK_SEND_SENT_EVENT",
+        Derived("true in development, else false", _follow_env),
+        kinds.BOOL,
+        "Send an event when a job is enqueued, too.",
+        celery="task_send_sent_event",
+    ),
+    Setting(
+        "CELERY_TIMEZONE",
+        "UTC",
+        kinds.ZONE,
+        "The zone of schedules that name none; messages hold UTC in any case.",
+        celery="timezone",
+    ),
+    Setting(
+        "CELERY",
+        Derived("{}", _nothing),
+        kinds.CELERY,
+        "Further Celery settings, a dict of lower-case names; in Flask config only.",
+    ),
+)
+
+NAMES = frozenset(name for row in TABLE for name in (row.name, row.alias) if name)
