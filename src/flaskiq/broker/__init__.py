@@ -1,0 +1,1 @@
+"""What kombu and Celery load: the routes of Workers."""

@@ -1,0 +1,296 @@
+"""Fetch: jobs come into hand, and what has finished leaves flight.
+
+Line numbers are those of kombu 5.7.0, kombu/transport/redis.py, and celery 5.7.0.
+"""
+
+from __future__ import annotations
+
+import logging
+from queue import Empty
+from time import monotonic
+from typing import Any
+
+from kombu.asynchronous import get_event_loop
+from kombu.utils.encoding import bytes_to_str
+from kombu.utils.json import loads
+from redis.exceptions import NoScriptError, ResponseError
+
+from flaskiq.broker.pace import MOST, Pace
+from flaskiq.broker.put import SOON, due
+from flaskiq.failure import Failure
+from flaskiq.job import new_id
+from flaskiq.message import DEATHS_HEADER, read_envelope
+from flaskiq.store.flight import FLIGHT_HEADER, Flight
+from flaskiq.store.prepared_fetch import PreparedFetch, Source
+from flaskiq.store.processes import Fetch, Fetched
+
+logger = logging.getLogger(__name__)
+
+_Base: Any = object  # a channel of kombu's, which has no types
+
+
+class Fetches(_Base):
+    """Mixin for a channel: how it consumes."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.pace = Pace()
+        self._no_ack: set[str] = set()
+        self._waiting = False
+        self._idle = False
+        self._fetching: _Fetching | None = None
+        self._flush_planned = False
+        self._prepared: tuple[Any, PreparedFetch | None] = (None, None)
+        super().__init__(*args, **kwargs)
+
+    def basic_consume(self, queue: str, no_ack: bool, *args: Any, **kwargs: Any) -> Any:
+        if no_ack:
+            self._no_ack.add(queue)
+        result = super().basic_consume(queue, no_ack, *args, **kwargs)
+        if self._is_reliable:
+            self.process.start()
+        return result
+
+    @property
+    def _is_reliable(self) -> bool:
+        """Whether it fetches jobs; a channel that only reads replies has nothing to lose."""
+        return any(queue not in self._no_ack for queue in self.active_queues)
+
+    def _brpop_start(self, timeout: float | None = None) -> None:
+        """Send the fetch and, if the last one found nothing, the wait for a wake token before it.
+
+        Both go in one write: Redis runs the fetch the moment the wait ends, and a wait that ends
+        by time is the re-check for producers that leave no token.
+        """
+        if not self._is_reliable:
+            super()._brpop_start(timeout)
+            return
+        if self._fetching is not None:
+            self._reconcile()
+        if self.process.is_taken_for_dead:
+            self._start_anew()
+        if self.process.hand.wants_no_company:
+            return
+        paused = self.process.paused
+        served = self._queue_cycle.consume(len(self.active_queues))
+        queues = [queue for queue in served if queue not in paused]
+        if not queues:
+            return
+        self._fetching = fetching = self._next_fetch(queues)
+        connection = self.client.connection
+        commands = [fetching.command]
+        self._waiting = self._idle
+        if self._waiting:
+            wakes = [self.store.keys.wake + queue for queue in queues]
+            commands = [*connection.pack_command("BRPOP", *wakes, self.brpop_timeout), *commands]
+        self._in_poll = connection
+        self._brpop_sent_at = monotonic()
+        connection.send_packed_command([b"".join(commands)])
+
+    def _next_fetch(self, queues: list[str]) -> _Fetching:
+        credit = self._credit()
+        limits = [min(credit, self.pace.batch(queue)) for queue in queues]
+        prepared = self._prepare(queues, limits)
+        acks = self.process.hand.take_acks()
+        seq = self.process.hand.next_seqs(credit)
+        command = prepared.pack(credit=credit, seq=seq, acks=acks, woken=self._idle)
+        return _Fetching(command, prepared.queues, acks)
+
+    def _prepare(self, queues: list[str], limits: list[int]) -> PreparedFetch:
+        kept, prepared = self._prepared
+        if kept != (self.process.id, queues, limits):
+            sources = [
+                Source(queue, self.store.keys.ready(self._q_for_pri(queue, step)), most)
+                for step in self.priority_steps
+                for queue, most in zip(queues, limits, strict=True)
+            ]
+            prepared = self.store.processes.prepare_fetch(self.process.id, sources)
+            self._prepared = (self.process.id, queues, limits), prepared
+        assert prepared is not None
+        return prepared
+
+    def _credit(self) -> int:
+        """How many jobs there is room for; one where prefetching is disabled.
+
+        ``worker_disable_prefetch`` replaces ``can_consume`` on the instance (celery/worker/consumer
+        /tasks.py:59-83), and knows nothing of batches.
+        """
+        if "can_consume" in vars(self.qos):
+            return 1
+        free = self.qos.can_consume_max_estimate()
+        return MOST if free is None else max(1, min(MOST, free))
+
+    def _brpop_read(self, **options: Any) -> bool:
+        if self._fetching is None:
+            return bool(super()._brpop_read(**options))
+        try:
+            fetch = self._read_fetch()
+        finally:
+            self._in_poll = None
+            self._waiting = False
+            self._flush_brpop_reauth()
+        if fetch is None:
+            raise Empty
+        return self._take(fetch)
+
+    def _read_fetch(self) -> tuple[_Fetching, Fetch] | None:
+        """Read what :meth:`_brpop_start` asked for; None if the server has lost the script."""
+        fetching = self._fetching
+        assert fetching is not None
+        connection = self.client.connection
+        try:
+            if self._waiting:
+                self.client.parse_response(connection, "BRPOP")
+            reply = self.client.parse_response(connection, "EVALSHA")
+        except NoScriptError:
+            self._fetching = None
+            self.process.hand.finish_again(fetching.acks)
+            self._idle = False
+            self.store.processes.load_fetch()
+            return None
+        except (*self.connection_errors, ResponseError):
+            # Of two replies the second may still be under way.
+            connection.disconnect()
+            raise
+        self._fetching = None
+        return fetching, Fetch.parse(reply)
+
+    def _take(self, fetched: tuple[_Fetching, Fetch]) -> bool:
+        fetching, fetch = fetched
+        self._count_fenced(fetching.acks, fetch.acknowledged)
+        if self.process.is_taken_for_dead:
+            # It was frozen while this lay in its socket.
+            self._start_anew()
+            raise Empty
+        self._idle = not fetch.jobs
+        held = [(job, message) for job in fetch.jobs if (message := self._hold(job))]
+        self.process.hand.landed()
+        if not held:
+            raise Empty
+        for job, message in held:
+            queue = fetching.queues[job.list]
+            self._queue_cycle.rotate(queue)
+            if not self._put_away(queue, job, message):
+                self.connection._deliver(message, queue)  # noqa: SLF001 - kombu's way
+        return True
+
+    def _hold(self, job: Fetched) -> dict[str, Any] | None:
+        """Take a fetched job in hand, and return its message for the worker.
+
+        None, and it is buried, if nobody could read it.
+        """
+        try:
+            message = read_envelope(job.message)
+        except ValueError as error:
+            self._bury_unreadable(job, error)
+            return None
+        headers = message["headers"]
+        headers[FLIGHT_HEADER] = str(Flight(self.process.id, job.seq))
+        # The sender's tag may be there twice: a publish that is retried sends the same message.
+        message["properties"]["delivery_tag"] = tag = str(job.seq)
+        self.process.hand.hold(tag, job.seq, alone=DEATHS_HEADER in headers)
+        return message
+
+    def _bury_unreadable(self, job: Fetched, error: ValueError) -> None:
+        """Move a message into the dead set as it is, under an id that it has not."""
+        job_id, flight = new_id(), Flight(self.process.id, job.seq)
+        if self.store.dead.bury_from_flight(job_id, Failure.of(error, 1), flight):
+            logger.error("A message that cannot be read is dead as job %s: %s", job_id, error)
+
+    def _put_away(self, queue: str, job: Fetched, message: dict[str, Any]) -> bool:
+        """Let a job wait in Redis that a stock client has put onto the list before its time.
+
+        One that is due has no time any more: a timer of the worker would only hide it from its
+        count of what it has in hand. The clock of Redis decides, as for the sorted sets.
+        """
+        headers = message["headers"]
+        try:
+            at = due(message)
+        except ValueError:  # the worker says what is wrong with it
+            return False
+        headers["eta"] = None
+        if at is None or at <= self.store.now() + SOON:
+            return False
+        jobs = self.store.retry if headers.get("retries") else self.store.scheduled
+        placed = self.placed(queue, loads(bytes_to_str(job.message)))
+        jobs.add_from_flight(headers["id"], at, placed, Flight(self.process.id, job.seq))
+        self.process.hand.release(message["properties"]["delivery_tag"])
+        return True
+
+    def _start_anew(self) -> None:
+        """Others have been given what was in flight here: go on as a new process."""
+        logger.warning("%s was taken for dead; its jobs run elsewhere", self.process.id)
+        self.process.renew()
+        self._idle = False
+
+    def finish(self, delivery_tag: str) -> None:
+        """Acknowledge a job with the next fetch; at once if this channel waits for work."""
+        if not self.process.hand.finish(delivery_tag):
+            return
+        # Of a channel that is closed, the next fetch of another one acknowledges.
+        if not self.closed and (self._waiting or not self.active_queues):
+            self._plan_flush()
+
+    def push_back(self, delivery_tags: list[str]) -> int:
+        """Push jobs in hand back to the front of their queues."""
+        released = [self.process.hand.release(tag) for tag in delivery_tags]
+        return self._requeue([seq for seq in released if seq is not None])
+
+    def push_back_unstarted(self, delivery_tags: list[str]) -> int:
+        """Push those of them back that have not begun; none of these begins after this."""
+        return self._requeue(self.process.hand.release_unstarted(delivery_tags))
+
+    def _requeue(self, seqs: list[int]) -> int:
+        return self.store.processes.requeue(self.process.id, seqs) if seqs else 0
+
+    def flush(self) -> None:
+        """Acknowledge what has finished now."""
+        self._flush_planned = False
+        acks = self.process.hand.take_acks()
+        if not acks:
+            return
+        try:
+            removed = self.store.processes.acknowledge(self.process.id, acks)
+        except Exception:
+            self.process.hand.finish_again(acks)
+            raise
+        self._count_fenced(acks, removed)
+
+    def _plan_flush(self) -> None:
+        """Flush once for all jobs that finish in this turn of the event loop."""
+        loop = get_event_loop()
+        if loop is None:
+            self.flush()
+        elif not self._flush_planned:
+            self._flush_planned = True
+            loop.call_soon(self.flush)
+
+    def _count_fenced(self, acks: list[int], acknowledged: int) -> None:
+        fenced = self.process.hand.count_fenced(acks, acknowledged)
+        if fenced:
+            logger.warning("%d jobs finished here that were given to others meanwhile", fenced)
+            self.store.count("fenced", fenced)
+
+    def _reconcile(self) -> None:
+        """After a fetch whose reply never came: push back what only Redis knows of."""
+        fetching, self._fetching = self._fetching, None
+        if fetching is not None:
+            self.process.hand.finish_again(fetching.acks)
+        stranded = self.process.reconcile(self.store)
+        if stranded:
+            logger.warning("Pushed back %d jobs of a fetch whose reply was lost", stranded)
+
+    def end_fetch(self) -> None:
+        """End the fetch under way, if there is one, and push back what it has brought."""
+        if self._fetching is not None:
+            connection, self._in_poll = self.client.connection, None
+            connection.disconnect()
+            self._reconcile()
+
+
+class _Fetching:
+    """A fetch under way."""
+
+    def __init__(self, command: bytes, queues: list[str], acks: list[int]) -> None:
+        self.command = command
+        self.queues = queues
+        self.acks = acks

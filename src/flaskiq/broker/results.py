@@ -1,0 +1,124 @@
+"""The result backend: Celery's for Redis, without the round trips that nobody needs."""
+
+from __future__ import annotations
+
+import logging
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from celery import states
+from celery.backends import redis
+from celery.exceptions import BackendStoreError
+
+from flaskiq.store.flight import FLIGHT_HEADER, Flight
+from flaskiq.store.keys import Keys
+from flaskiq.store.results import Results
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+logger = logging.getLogger(__name__)
+
+
+# Celery's backends have hardly any types.
+_Base: Any = object
+_StoreError: Any = BackendStoreError
+
+
+class ThinResults(_Base):
+    """Mixin for a Redis backend: one command for each result, none for enqueueing.
+
+    Keys and JSON are Celery's. In a job it waits for Redis as long as it takes: Celery gives up
+    after 20 seconds, and the job would be done, but neither recorded nor acknowledged.
+    """
+
+    is_quiet_on_call = True
+    """Whether :meth:`on_task_call` does nothing, so that enqueueing may leave it out."""
+
+    def __init__(self, *args: Any, url: str | None = None, app: Any = None, **kwargs: Any) -> None:
+        # Celery would have taken the name of the backend off: redis+socket:// is its socket://.
+        url = (url or app.conf.result_backend).removeprefix("redis+")
+        kwargs.update(app=app, url=url)
+        super().__init__(*args, **kwargs)
+
+    def on_task_call(self, producer: Any, task_id: str) -> None:
+        """Leave the subscription to ``get()``.
+
+        Celery subscribes for every job it sends, waits 20 seconds for that if Redis is down, and
+        hides the broker's own error. ``get()`` subscribes by itself and then looks whether the
+        result has come in the meantime (``add_pending_result`` and ``on_wait_for_pending`` in
+        celery/backends).
+        """
+
+    def ensure(self, fun: Any, args: Any, **policy: Any) -> Any:
+        """Repeat while Redis is out of reach; in a job without end."""
+        if self.app.current_worker_task:
+            policy["max_retries"] = None
+        return super().ensure(fun, args, **policy)
+
+    def get(self, key: str) -> Any:
+        """Read a record; in a job, wait for Redis."""
+        if self.app.current_worker_task:
+            return self.ensure(super().get, (key,))
+        return super().get(key)
+
+    def _store_result(
+        self,
+        task_id: str,
+        result: Any,
+        state: str,
+        traceback: Any = None,
+        request: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Write a state in one trip; Celery reads first, and writes in a transaction."""
+        if self.compression or self.serializer != "json":
+            return super()._store_result(task_id, result, state, traceback, request, **kwargs)
+        meta = self._get_result_meta(result, state, traceback, request)
+        value = self.encode({**meta, "task_id": task_id})
+        if len(value) > self._MAX_STR_VALUE_SIZE:
+            raise _StoreError("value too large for Redis", state=state, task_id=task_id)
+        expires = self.failure_expires if state == states.FAILURE else self.expires
+        write = (self.get_key_for_task(task_id), value, int(expires or 0), self._flight(request))
+        if not self.ensure(self._results.store, write):
+            logger.warning("Job %s is not %s: others have been given it", task_id, state)
+        return result
+
+    @cached_property
+    def _results(self) -> Results:
+        options = self.app.conf.broker_transport_options or {}
+        return Results(self.client, Keys(options.get("global_keyprefix", "")))
+
+    def _flight(self, request: Any) -> Flight | None:
+        """Where the job must still be in flight, as far as that can be told.
+
+        Not in another database than that of the results, and not for a task that is acknowledged
+        before it runs.
+        """
+        flight = getattr(request, FLIGHT_HEADER, None)
+        task = self.app.tasks.get(getattr(request, "task", None))
+        conf = self.app.conf
+        if not flight or conf.broker_url != conf.result_backend:
+            return None
+        return Flight.parse(flight) if task is None or task.acks_late else None
+
+
+class RedisBackend(ThinResults, redis.RedisBackend):
+    """Results in Redis: ``redis://``, ``rediss://``, ``redis+socket://``."""
+
+
+class SentinelBackend(ThinResults, redis.SentinelBackend):
+    """Results in a Redis behind Sentinel: ``sentinel://``."""
+
+
+_BACKENDS: dict[str, Any] = {
+    "redis": RedisBackend,
+    "rediss": RedisBackend,
+    "redis+socket": RedisBackend,
+    "sentinel": SentinelBackend,
+}
+
+
+def install(celery: Celery, url: str) -> None:
+    """Use our backend for results at a Redis ``url``; any other keeps Celery's own."""
+    celery.backend_cls = _BACKENDS.get(url.partition("://")[0])

@@ -1,0 +1,1 @@
+"""The running side: what happens to a job in a worker process."""

@@ -1,0 +1,147 @@
+"""What Flaskiq adds to a Celery worker: the loops, and the reconciliation after a reconnect."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import Any
+
+from celery import Celery, bootsteps
+from celery.worker import state as worker_state
+from celery.worker.consumer.heart import Heart
+
+from flaskiq.broker.connection import open_store
+from flaskiq.broker.process import Process, processes
+from flaskiq.job import Job
+from flaskiq.message import read
+from flaskiq.runtime import refused, request
+from flaskiq.runtime.death import Verdict
+from flaskiq.runtime.failures import mourn
+from flaskiq.runtime.loops.loop import Loop
+from flaskiq.runtime.loops.promoter import Promoter
+from flaskiq.runtime.loops.reaper import Reaper
+from flaskiq.runtime.stop import arm_on_shutdown, install_quiet, push_back_prefetched
+from flaskiq.store.store import REMEMBERED
+
+logger = logging.getLogger(__name__)
+
+LISTENS = 1.0
+"""Seconds after a connect in which a worker has begun to listen to broadcasts."""
+
+IDLE_HEART = 30.0
+"""Seconds between two ``worker-heartbeat`` events of a worker that sends no events of its jobs."""
+
+
+class Loops(bootsteps.StartStopStep):
+    """Worker step: the loops run from after the pool has forked until the worker has stopped."""
+
+    requires = ("celery.worker.components:Pool",)
+
+    def __init__(self, worker: Any, **kwargs: Any) -> None:
+        super().__init__(worker, **kwargs)
+        self._loops: list[Loop] = []
+
+    def start(self, worker: Any) -> None:
+        """Start them."""
+        app: Celery = worker.app
+        request.install(app)
+        if not worker.task_events:
+            calm(worker.consumer)
+        # At the end of a connection Celery makes the pool forget what no child has begun, and some
+        # of it runs all the same. Here a job stays in hand over any number of connections.
+        worker.pool.flush = None
+        ttl = float(app.conf.broker_transport_options["heartbeat_ttl"])
+        self._loops = [
+            Promoter(lambda: open_store(app)),
+            Reaper(lambda: open_store(app), ttl, lambda verdict: fail(app, verdict)),
+        ]
+        for loop in self._loops:
+            loop.start()
+        arm_on_shutdown(float(app.conf.broker_transport_options["shutdown_timeout"]))
+        install_quiet(lambda: worker.consumer)
+
+    def stop(self, worker: Any) -> None:
+        """Stop them; running jobs end after this, and then the channel takes its leave."""
+        for loop in self._loops:
+            loop.stop()
+        for process in processes():
+            process.is_stopping = True
+        consumer = getattr(worker.consumer, "task_consumer", None)
+        if consumer is not None:
+            push_back_prefetched(worker.pool, consumer.channel)
+
+
+class Reconcile(bootsteps.StartStopStep):
+    """Consumer step: learn what was revoked, and give back what a reconnect has dropped.
+
+    Celery forgets what it has fetched but not started when the connection is lost
+    (celery/worker/consumer/consumer.py, ``on_close``). What runs goes on, in flight as before.
+    """
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def start(self, consumer: Any) -> None:
+        """Take up the channel that was opened."""
+        channel = consumer.task_consumer.channel
+        channel.process.serves_a_worker = True
+        refused.install(consumer)
+        consumer.call_soon_ack = partial(acknowledge_now, consumer)
+        learn_revoked(channel.process)
+        consumer.timer.call_after(LISTENS, learn_revoked, (channel.process,))
+        push_back_dropped(consumer.pool, channel)
+
+
+def learn_revoked(process: Process) -> None:
+    """Take over the ids of revoked jobs.
+
+    Also once a worker listens to broadcasts: one that was sent a moment earlier reached nobody.
+    """
+    # A worker forgets after three hours, unless told otherwise.
+    worker_state.revoked.expires = max(worker_state.revoked.expires, REMEMBERED)
+    for job_id in process.store.cancelled():
+        worker_state.revoked.add(job_id)
+
+
+def calm(consumer: Any) -> None:
+    """Send ``worker-heartbeat`` events rarely: Celery sends one every two seconds.
+
+    The events carry the interval, by which Flower and gossip tell whether a worker is there.
+    """
+    hearts: list[Any] = [step for step in consumer.steps if isinstance(step, Heart)]
+    for heart in hearts:
+        heart.heartbeat_interval = heart.heartbeat_interval or IDLE_HEART
+
+
+def acknowledge_now(consumer: Any, acknowledge: Any, *args: Any, **kwargs: Any) -> None:
+    """Note the end of a job in the thread in which it ends, then let the event loop fetch.
+
+    Celery would queue the acknowledgement for the loop, which stands still during a reconnect and
+    at the end of the worker. Here it costs no Redis command and is safe in any thread.
+    """
+    acknowledge(*args, **kwargs)
+    if consumer.hub:
+        consumer.hub.call_soon(_wake)
+
+
+def _wake() -> None:
+    """Nothing to do: being called has ended the wait of the event loop."""
+
+
+def push_back_dropped(pool: Any, channel: Any) -> None:
+    """Push back what is in hand from before a reconnect, and has not started."""
+    pushed = channel.push_back_unstarted(request.unstarted(pool, channel))
+    if pushed:
+        logger.info("Pushed back %d jobs that had not started before the reconnect", pushed)
+
+
+def install(celery: Celery) -> None:
+    """Add the steps to the workers of an app."""
+    celery.steps["worker"].add(Loops)
+    celery.steps["consumer"].add(Reconcile)
+
+
+def fail(celery: Celery, verdict: Verdict) -> None:
+    """Record the failure of a job that was buried, so that its result, chord and errbacks end."""
+    message = read(verdict.message)
+    celery.backend.mark_as_failure(verdict.job_id, verdict.error, request=message.context())
+    mourn(celery, Job.of(message.headers, message.args, message.kwargs), verdict.error)

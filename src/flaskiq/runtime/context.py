@@ -1,0 +1,63 @@
+"""Gives every Celery task of an app, Worker or plain, its app context and current job.
+
+Celery's ``task_prerun`` and ``task_postrun`` run in the thread of the job, around all of its hooks
+(``on_success``, ``on_failure``, ``after_return``), whatever base class the task has; a
+``Task.__call__`` would miss the hooks and every task with a base of its own.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from celery.signals import task_postrun, task_prerun
+
+from flaskiq.current import CurrentJob, state_of
+from flaskiq.runtime.executor import surroundings
+from flaskiq.runtime.failures import PERFORMING, shown
+
+if TYPE_CHECKING:
+    from celery import Task
+
+PROGRESS = "PROGRESS"
+"""The state of a job that has called ``current_job.progress``."""
+
+
+_SURROUNDINGS = "flaskiq_surroundings"
+"""Where the request of the running task keeps what :func:`_leave` has to undo."""
+
+
+@task_prerun.connect(weak=False)
+def _enter(task_id: str, task: Task[..., Any], **_: Any) -> None:
+    state = state_of(task.app)
+    if state is None:
+        return
+    with ExitStack() as stack:
+        stack.enter_context(surroundings(state.app, _current(task_id, task)))
+        vars(task.request)[_SURROUNDINGS] = stack.pop_all()
+        vars(task.request)[PERFORMING] = True
+
+
+@task_postrun.connect(weak=False)
+def _leave(task: Task[..., Any], **_: Any) -> None:
+    stack: ExitStack | None = vars(task.request).pop(_SURROUNDINGS, None)
+    if stack is not None:
+        stack.close()
+
+
+def _current(task_id: str, task: Task[..., Any]) -> CurrentJob:
+    request = task.request
+    return CurrentJob(
+        id=task_id,
+        worker=str(task.name),
+        queue=(request.delivery_info or {}).get("routing_key"),
+        attempt=request.retries + 1,
+        headers=shown(request.headers or {}),
+        report=partial(_report, task),
+    )
+
+
+def _report(task: Task[..., Any], progress: dict[str, Any]) -> None:
+    if not (task.ignore_result or task.request.is_eager):
+        task.update_state(state=PROGRESS, meta=progress)

@@ -1,0 +1,81 @@
+"""What becomes of a job whose process died. Values, and the way into the dead set."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from celery.exceptions import WorkerLostError
+
+from flaskiq.failure import Failure
+from flaskiq.message import DEATHS_HEADER, FAILED_AT_HEADER, REASON_HEADER
+from flaskiq.store.flight import Flight
+from flaskiq.store.place import Placed
+from flaskiq.store.store import Store
+
+MOST_DEATHS = 3
+"""The death of so many processes with a job in flight buries the job."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``message`` is the one to go on with; it carries the count, and the reason if it is final."""
+
+    job_id: str
+    deaths: int
+    message: bytes
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the job is dead."""
+        return self.deaths >= MOST_DEATHS
+
+    @property
+    def reason(self) -> str:
+        """Why it is dead."""
+        return f"{self.deaths} processes died while it was in flight"
+
+    @property
+    def error(self) -> WorkerLostError:
+        """The same as what its result, its chord and the handlers get."""
+        return WorkerLostError(self.reason)
+
+    def failure(self) -> Failure:
+        """What is known of it in the dead set."""
+        headers = json.loads(self.message)["headers"]
+        attempt = int(headers.get("retries") or 0) + 1
+        return Failure.of(self.error, attempt, headers.get(FAILED_AT_HEADER), "")
+
+
+def verdict(message: bytes) -> Verdict:
+    """Count one more death for the job of ``message``.
+
+    A message that nobody can read is counted under an id of its own, and put back as it is: the
+    worker that takes it says what is wrong with it.
+    """
+    content = _read(message)
+    if content is None:
+        return Verdict("unreadable", 0, message)
+    headers = content["headers"]
+    headers[DEATHS_HEADER] = deaths = int(headers.get(DEATHS_HEADER) or 0) + 1
+    found = Verdict(str(headers["id"]), deaths, b"")
+    if found.is_final:
+        headers[REASON_HEADER] = found.reason
+    return Verdict(found.job_id, deaths, json.dumps(content).encode())
+
+
+def _read(message: bytes) -> dict[str, Any] | None:
+    try:
+        content: dict[str, Any] = json.loads(message)
+        return content if content["headers"]["id"] else None
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def bury(store: Store, flight: Flight, value: bytes, decision: Verdict) -> bool:
+    """Move a job into the dead set; False if it is not in flight as its ``value`` says any more."""
+    placed = Placed.unpack(value)._replace(message=decision.message)
+    return store.dead.bury_from_flight(
+        decision.job_id, decision.failure(), flight, seen=value, placed=placed
+    )

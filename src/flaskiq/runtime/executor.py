@@ -1,0 +1,49 @@
+"""One attempt of a job, top to bottom."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from flask import Flask
+
+from flaskiq import arguments
+from flaskiq.current import CurrentJob, running
+from flaskiq.job import Job
+from flaskiq.worker import Worker
+
+
+@contextmanager
+def surroundings(app: Flask, job: CurrentJob) -> Iterator[None]:
+    """What a job finds around itself: its app's context, and itself as the current job."""
+    with app.app_context(), running(job):
+        yield
+
+
+def perform(worker: type[Worker], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Call ``perform``; an ``async def`` runs to its end in an event loop of its own."""
+    value = worker.perform(*args, **kwargs)
+    if inspect.iscoroutine(value):
+        return asyncio.run(value)
+    return value
+
+
+def perform_inline(app: Flask, worker: type[Worker], job: Job) -> Any:
+    """Run a job in the caller's process, as a worker would; its errors are the caller's.
+
+    Progress has no reader here, so it is checked and dropped.
+    """
+    args, kwargs = arguments.round_trip(job.args, job.kwargs)
+    here = CurrentJob(
+        id=job.id,
+        worker=job.worker,
+        queue=None,
+        attempt=1,
+        headers=job.headers,
+        report=lambda _: None,
+    )
+    with surroundings(app, here):
+        return perform(worker, args, kwargs)

@@ -1,0 +1,134 @@
+"""What follows a failure, of a Worker or of a plain task: handlers are called, the dead are buried.
+
+Celery sends its signals in the process of the job, after the result is written and before the job
+is acknowledged: a crash in between runs the job again, and nothing is forgotten.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from celery.signals import task_failure, task_retry
+from kombu.exceptions import OperationalError
+from redis import RedisError
+
+from flaskiq.current import state_of
+from flaskiq.endings import Discard, Kill, Snooze
+from flaskiq.failure import Failure
+from flaskiq.handlers import call_each
+from flaskiq.job import Job
+from flaskiq.message import FAILED_AT_HEADER
+from flaskiq.runtime.outcome import Dead, Discarded, Outcome
+from flaskiq.runtime.task import OUTCOME, WorkerTask
+from flaskiq.store.flight import FLIGHT_HEADER, Flight
+from flaskiq.store.store import Store
+
+if TYPE_CHECKING:
+    from celery import Celery, Task
+    from celery.app.task import Context
+
+logger = logging.getLogger(__name__)
+
+PAUSE = 1.0
+"""Seconds between two tries to bury a job while Redis is out of reach."""
+
+
+@task_retry.connect(weak=False)
+def _is_retried(sender: Task[..., Any], request: Context, reason: Any, **_: Any) -> None:
+    state, error = state_of(sender.app), reason.exc
+    if state is None or request.is_eager or not isinstance(error, Exception):
+        return
+    if not isinstance(error, Snooze):
+        state.handlers.failed(job_of(sender, request), error)
+
+
+@task_failure.connect(weak=False)
+def _has_failed(sender: Task[..., Any], exception: Exception, **_: Any) -> None:
+    """Act on the last failure of a job, in its process (of others see runtime/request.py)."""
+    state, request = state_of(sender.app), sender.request
+    outcome: Outcome | None = vars(request).pop(OUTCOME, None)
+    if state is None or request.is_eager or not vars(request).get(PERFORMING):
+        return
+    outcome = outcome or Dead(exception)
+    if isinstance(outcome, Discarded) or isinstance(exception, Discard):
+        return
+    job, flight = job_of(sender, request), getattr(request, FLIGHT_HEADER, None)
+    state.handlers.failed(job, outcome.error)
+    give_up(sender, job, outcome.error)
+    if is_kept(sender, outcome.error) and flight and sender.acks_late:
+        failure = failure_of(outcome.error, job)
+        if not _insist(sender.app, job.id, failure, Flight.parse(flight)):
+            return
+    state.handlers.died(job, outcome.error)
+
+
+PERFORMING = "flaskiq_performing"
+"""Where the request of a task says that its process is the one that runs it."""
+
+
+def job_of(task: Task[..., Any], request: Any) -> Job:
+    """Return the job that a task runs."""
+    return Job(
+        request.id,
+        str(task.name),
+        request.args or (),
+        request.kwargs or {},
+        queue=(request.delivery_info or {}).get("routing_key"),
+        headers=shown(request.headers or {}),
+        attempt=(request.retries or 0) + 1,
+    )
+
+
+def shown(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the headers of a message that concern an application."""
+    return {name: value for name, value in headers.items() if name != FLIGHT_HEADER}
+
+
+def failure_of(error: BaseException, job: Job, traceback: str | None = None) -> Failure:
+    """Return what is known of the last failure of a job."""
+    return Failure.of(error, job.attempt, job.headers.get(FAILED_AT_HEADER), traceback)
+
+
+def is_kept(task: Task[..., Any], error: BaseException) -> bool:
+    """Whether a job that gave up goes to the dead set."""
+    return not isinstance(task, WorkerTask) or task.worker.dead or isinstance(error, Kill)
+
+
+def give_up(task: Task[..., Any] | None, job: Job, error: Exception) -> None:
+    """Tell a Worker that there is no further attempt."""
+    if isinstance(task, WorkerTask):
+        call_each([task.worker.retries_exhausted], job, error)
+
+
+def mourn(celery: Celery, job: Job, error: Exception) -> None:
+    """Tell of a job whose own process could not: it died, or never came to run the job."""
+    state = state_of(celery)
+    if state is None:
+        return
+    with state.app.app_context():
+        state.handlers.failed(job, error)
+        give_up(celery.tasks.get(job.worker), job, error)
+        state.handlers.died(job, error)
+
+
+def _insist(app: Celery, job_id: str, failure: Failure, flight: Flight) -> bool:
+    """Move a job in flight into the dead set; wait for Redis as long as it takes."""
+    while True:
+        try:
+            with app.producer_or_acquire() as producer:
+                return bury(producer.channel.store, job_id, failure, flight)
+        except (RedisError, OSError, OperationalError) as error:  # noqa: PERF203
+            logger.warning("Job %s is buried when Redis is back: %s", job_id, error)
+            time.sleep(PAUSE)
+
+
+def bury(store: Store, job_id: str, failure: Failure, flight: Flight) -> bool:
+    """Move a job in flight into the dead set; False, and counted, if others have been given it."""
+    if store.dead.bury_from_flight(job_id, failure, flight):
+        return True
+    logger.warning("Job %s is not buried: others have been given it", job_id)
+    store.count("fenced")
+    return False

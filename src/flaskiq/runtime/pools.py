@@ -1,0 +1,49 @@
+"""Says at the start of a worker which limits its pool does not keep."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from celery.signals import celeryd_after_setup
+
+logger = logging.getLogger(__name__)
+
+LIMITS: dict[str, frozenset[str]] = {
+    "prefork": frozenset({"soft", "hard"}),
+    "gevent": frozenset({"hard"}),
+    "eventlet": frozenset(),
+    "threads": frozenset(),
+    "solo": frozenset(),
+}
+"""The time limits that act in each pool (celery/concurrency/*.py, 5.7)."""
+
+
+def unkept_limits(pool: str) -> list[str]:
+    """The limits that do not act in ``pool``; none for a pool that is not Celery's own."""
+    if pool not in LIMITS:
+        return []
+    return [
+        setting
+        for limit, setting in (("soft", "task_soft_time_limit"), ("hard", "task_time_limit"))
+        if limit not in LIMITS[pool]
+    ]
+
+
+@celeryd_after_setup.connect(weak=False)
+def _say(instance: Any, conf: Any, **_: Any) -> None:
+    pool = pool_name(instance.pool_cls)
+    limits = [setting for setting in unkept_limits(pool) if conf[setting]]
+    if limits:
+        logger.warning(
+            "The %s pool cannot interrupt a job: %s has no effect; use --pool prefork for limits",
+            pool,
+            " and ".join(limits),
+        )
+
+
+def pool_name(pool_cls: Any) -> str:
+    """The name under which ``--pool`` knows a pool class, for example ``prefork``."""
+    module = pool_cls if isinstance(pool_cls, str) else pool_cls.__module__
+    name = str(module).partition(":")[0].rpartition(".")[2]
+    return {"thread": "threads", "processes": "prefork"}.get(name, name)

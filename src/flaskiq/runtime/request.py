@@ -1,0 +1,256 @@
+"""Request: what Celery's worker knows of a job in hand, and how it bears the death of a child."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from functools import partial
+from time import time
+from typing import Any
+from weakref import WeakSet
+
+from billiard.einfo import (  # type: ignore[attr-defined] # the stubs lack the second
+    ExceptionInfo,
+    ExceptionWithTraceback,
+)
+from celery import Celery
+from celery.exceptions import (
+    Ignore,
+    Reject,
+    Retry,
+    Terminated,
+    TimeLimitExceeded,
+    WorkerLostError,
+)
+from celery.worker import state
+from celery.worker.request import Request
+from redis import RedisError
+
+from flaskiq.job import Job
+from flaskiq.message import read
+from flaskiq.runtime import death
+from flaskiq.runtime.death import Verdict, verdict
+from flaskiq.runtime.failures import bury, failure_of, is_kept, mourn, shown
+from flaskiq.store.flight import FLIGHT_HEADER, Flight
+from flaskiq.store.place import Placed
+
+logger = logging.getLogger(__name__)
+
+_Request: Any = Request
+_STOCK = "celery.worker.request:Request"
+
+_seen: WeakSet[Any] = WeakSet()
+"""The requests that are not over; Celery forgets some of its own when a connection ends."""
+
+
+class NotOursError(Exception):
+    """Ends the turn of a thread that has come to a job which was pushed back meanwhile."""
+
+
+class JobRequest(_Request):
+    """Counts the death of the prefork child that ran the job, for exactly this job.
+
+    Celery requeues such a job for ever (``reject_on_worker_lost``), or fails it at the first death.
+    """
+
+    _withheld: list[bool] | None = None
+    """While a job ends that is to be buried: whether its acknowledgement was asked for."""
+
+    def on_failure(
+        self, exc_info: ExceptionInfo, send_failed_event: bool = True, return_ok: bool = False
+    ) -> Any:
+        """Put a job back whose child died, counted; the third time, bury it."""
+        if not self._was_lost(exc_info):
+            end = partial(super().on_failure, exc_info, send_failed_event, return_ok)
+            return self._fail_here(exc_info, end, by_itself=return_ok)
+        decision = settle(self.message.channel, self.message.delivery_tag)
+        self._drop()
+        if decision is not None and decision.is_final:
+            self._fail(decision)
+        return None
+
+    def _fail_here(self, exc_info: ExceptionInfo, end: Callable[[], Any], by_itself: bool) -> Any:
+        """End a failed job; what its own process has not moved on goes to the dead set."""
+        error = _error_of(exc_info)
+        if isinstance(error, (Retry, Ignore, Terminated)):
+            return end()
+        if by_itself and not isinstance(error, Reject):
+            if not exc_info.internal:
+                self.message.channel.process.hand.expect_nothing(self.message.delivery_tag)
+                return end()
+            if self._success_was_stored():
+                return end()
+        if isinstance(error, TimeLimitExceeded):
+            self._end_unacknowledged(end)  # on_timeout comes next
+        else:
+            self._end_dead(error, str(exc_info.traceback), end)
+        return None
+
+    def on_timeout(self, soft: bool, timeout: float) -> None:
+        """Bury a job whose process was killed at its hard limit."""
+        end = partial(super().on_timeout, soft, timeout)
+        if soft:
+            end()
+        else:
+            self._end_dead(TimeLimitExceeded(timeout), "", end)
+
+    def _end_dead(self, error: Exception, traceback: str, end: Callable[[], Any]) -> None:
+        """Let Celery end the job, and bury it in place of the acknowledgement.
+
+        The result comes first: it is written only as long as the job is in flight.
+        """
+        if self._end_unacknowledged(end) or self.acknowledged:
+            self._bury(error, traceback)
+
+    def _end_unacknowledged(self, end: Callable[[], Any]) -> bool:
+        """Let Celery end the job; return whether it would have acknowledged it."""
+        self._withheld = []
+        try:
+            end()
+        finally:
+            asked, self._withheld = self._withheld, None
+        return bool(asked)
+
+    def _bury(self, error: Exception, traceback: str) -> None:
+        job = self._job()
+        channel, tag = self.message.channel, self.message.delivery_tag
+        if self.task.acks_late and is_kept(self.task, error):
+            flight = Flight.parse(self.message.headers[FLIGHT_HEADER])
+            try:
+                is_ours = bury(channel.store, job.id, failure_of(error, job, traceback), flight)
+            except (RedisError, OSError) as outage:
+                # Nobody knows of it here any more, so the heartbeat pushes it back.
+                logger.warning("Job %s runs again, since it cannot be buried: %s", job.id, outage)
+                channel.process.hand.release(tag)
+                self._drop()
+                return
+            channel.process.hand.expect_nothing(tag)
+            if not is_ours:
+                self.acknowledge()
+                return
+        self.acknowledge()
+        mourn(self.app, job, error)
+
+    def _job(self) -> Job:
+        try:
+            args, kwargs = self.args, self.kwargs
+        except Exception:
+            # The body may be the very reason of the failure.
+            logger.debug("The arguments of %s cannot be read", self.id, exc_info=True)
+            args, kwargs = (), {}
+        return Job.of(shown(self.request_dict), args, kwargs)
+
+    def reject(self, requeue: bool = False) -> None:
+        """Withhold what would drop a job that is to be buried."""
+        if self._withheld is None or requeue:
+            super().reject(requeue=requeue)
+        else:
+            self._withheld.append(True)
+
+    def on_accepted(self, pid: int, time_accepted: float) -> Any:
+        """Note the start of a job; in a pool of threads it can still be prevented here."""
+        process, tag = self.message.channel.process, self.message.delivery_tag
+        if pid != os.getpid():
+            process.hand.begin(tag)
+        elif not (process.may_start(tag) and process.hand.begin(tag)):
+            self._drop()
+            raise NotOursError(self.id)
+        return super().on_accepted(pid, time_accepted)
+
+    def acknowledge(self) -> None:
+        """Note how long the job ran, too: fetches go by that."""
+        if self._withheld is not None:
+            self._withheld.append(True)
+            return
+        if self.time_start:
+            channel = self.message.channel
+            channel.pace.ran(self.delivery_info["routing_key"], time() - self.time_start)
+        super().acknowledge()
+
+    def on_retry(self, exc_info: ExceptionInfo) -> Any:
+        """The retry took the job out of flight already: the acknowledgement finds nothing there."""
+        self.message.channel.process.hand.expect_nothing(self.message.delivery_tag)
+        return super().on_retry(exc_info)
+
+    def revoked(self) -> bool:
+        """Start nothing that others have been given, and nothing in a worker that ends.
+
+        The first is dropped, the second stays in hand and is pushed back (runtime/stop.py).
+        """
+        _seen.add(self)
+        is_ending = state.should_stop not in (None, False)
+        if not is_ending and self.message.channel.process.may_start(self.message.delivery_tag):
+            return bool(super().revoked())
+        self._drop()
+        if not is_ending:
+            logger.warning("Task %s[%s] runs elsewhere and does not start here", self.name, self.id)
+        return True
+
+    def _drop(self) -> None:
+        """Let go of a job that ends here in another way than by its acknowledgement."""
+        state.task_ready(self)
+        self.acknowledged = True
+        self.message.channel.qos.forget(self.message.delivery_tag)
+
+    def _was_lost(self, exc_info: ExceptionInfo) -> bool:
+        error = _error_of(exc_info)
+        lost = isinstance(error, WorkerLostError)
+        return bool(lost and self.task.acks_late and self.task.reject_on_worker_lost)
+
+    def _fail(self, decision: Verdict) -> None:
+        logger.error("Task %s[%s] is dead: %s", self.name, self.id, decision.reason)
+        error = decision.error
+        # The context of this request says that the job is in flight, which it is no more.
+        context = read(decision.message).context()
+        self.task.backend.mark_as_failure(
+            self.id, error, request=context, store_result=self.store_errors
+        )
+        self.send_event("task-failed", exception=repr(error), traceback=None)
+        mourn(self.app, self._job(), error)
+
+
+def _error_of(exc_info: ExceptionInfo) -> Any:
+    error: Any = exc_info.exception
+    return error.exc if isinstance(error, ExceptionWithTraceback) else error
+
+
+def unstarted(pool: Any, channel: Any) -> list[str]:
+    """The delivery tags of what is in hand, and that ``pool`` will not start, or need not start.
+
+    A prefork pool starts what it was given, whatever comes. In others a job that is pushed back
+    does not start (:meth:`JobRequest.on_accepted`).
+    """
+    given = set()
+    if pool.uses_semaphore:
+        requests = (*_seen, *state.reserved_requests, *state.active_requests)
+        given = {
+            request.message.delivery_tag
+            for request in requests
+            if request._apply_result is not None  # noqa: SLF001 - Celery's mark of it
+        }
+    return [tag for tag in channel.process.hand.tags() if tag not in given]
+
+
+def settle(channel: Any, delivery_tag: str) -> Verdict | None:
+    """Count a death for a job in hand and move it on; None if others have been given it."""
+    seq = channel.process.hand.release(delivery_tag)
+    if seq is None:
+        return None
+    processes, identity = channel.store.processes, channel.process.id
+    value = processes.inflight_value(identity, seq)
+    if value is None:
+        return None
+    decision = verdict(Placed.unpack(value).message)
+    if decision.is_final:
+        death.bury(channel.store, Flight(identity, seq), value, decision)
+    else:
+        processes.put_back(identity, seq, value, decision.message)
+    return decision
+
+
+def install(celery: Celery) -> None:
+    """Use it for the tasks of ``celery`` that have no request class of their own."""
+    for task in celery.tasks.values():
+        if task.Request == _STOCK:
+            type(task).Request = JobRequest  # type: ignore[assignment] # the stubs say str

@@ -1,0 +1,69 @@
+"""The dead set: jobs that gave up. It is bounded; the oldest leave it first."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from redis import Redis
+
+from flaskiq.failure import Failure
+from flaskiq.message import renewed
+from flaskiq.store import script
+from flaskiq.store.flight import Flight
+from flaskiq.store.job_set import JobSet
+from flaskiq.store.keys import Keys
+from flaskiq.store.place import Placed
+
+
+class Caps(NamedTuple):
+    """How much the dead set keeps; ``age`` in seconds. The defaults are Sidekiq's."""
+
+    jobs: int = 10_000
+    age: float = 180 * 86_400
+
+
+class DeadSet(JobSet):
+    """See the module; ``at`` of an entry is when the job died."""
+
+    def __init__(self, client: Redis, keys: Keys, caps: Caps) -> None:
+        super().__init__(client, keys, "dead")
+        self._caps = caps
+        self._bury = script.load(client, "bury")
+        self._replay = script.load(client, "replay")
+
+    def bury(self, job_id: str, placed: Placed, failure: Failure) -> None:
+        """Put a job that is nowhere else into the set."""
+        self._run([], [job_id, placed.pack(), failure.pack(), *self._caps])
+
+    def bury_from_flight(
+        self,
+        job_id: str,
+        failure: Failure,
+        flight: Flight,
+        *,
+        seen: bytes = b"",
+        placed: Placed | None = None,
+    ) -> bool:
+        """Take a job out of flight and put it into the set, in one step.
+
+        It is kept as it is in flight, unless ``placed`` says otherwise. Returns False, and does
+        nothing, if it is not in flight there any more, or not as it was ``seen``.
+        """
+        value = placed.pack() if placed else b""
+        arguments = [job_id, value, failure.pack(), *self._caps, flight.seq, seen]
+        return self._run([self._keys.inflight(flight.process)], arguments)
+
+    def _run(self, inflight: list[str], arguments: list[Any]) -> bool:
+        return bool(self._bury([self._zset, self._jobs, self._failures, *inflight], arguments))
+
+    def retry(self, job_id: str) -> bool:
+        """Put a dead job behind the others of its queue; return whether it was there.
+
+        It keeps its id and its family; its attempts are counted anew.
+        """
+        value = self._client.hget(self._jobs, job_id)
+        if value is None:
+            return False
+        placed = Placed.unpack(value)
+        keys = [self._zset, self._jobs, self._failures, placed.list, self._keys.wake + placed.queue]
+        return bool(self._replay(keys, [job_id, value, renewed(placed.message)]))

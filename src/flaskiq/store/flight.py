@@ -1,0 +1,27 @@
+"""Flight: where a job is in flight. Pure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+FLIGHT_HEADER = "flaskiq_flight"
+"""Message header, in a worker's memory only, that holds it."""
+
+SNOOZE_HEADER = "flaskiq_snooze"
+"""Message header, on its way to Redis only, of an attempt that is put off."""
+
+
+class Flight(NamedTuple):
+    """Where a job is in flight."""
+
+    process: str
+    seq: int
+
+    def __str__(self) -> str:
+        return f"{self.process}/{self.seq}"
+
+    @classmethod
+    def parse(cls, text: str) -> Flight:
+        """Read what ``str`` made."""
+        process, _, seq = text.rpartition("/")
+        return cls(process, int(seq))

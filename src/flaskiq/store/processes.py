@@ -1,0 +1,162 @@
+"""The processes that fetch: who lives, who has died, and what they had in flight."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from redis import Redis
+
+from flaskiq.store import script
+from flaskiq.store.keys import Keys
+from flaskiq.store.place import Placed
+from flaskiq.store.prepared_fetch import PreparedFetch, Source
+
+LATEST = 900
+"""Seconds after which no command of a lost process arrives any more: TCP has given up."""
+
+
+class Fetched(NamedTuple):
+    """One job that was fetched; ``list`` counts the lists of the call from 0."""
+
+    seq: int
+    list: int
+    message: bytes
+
+
+class Fetch(NamedTuple):
+    """What a fetch brought; ``acknowledged`` counts the fields that were still in flight."""
+
+    acknowledged: int
+    jobs: list[Fetched]
+
+    @classmethod
+    def parse(cls, reply: Sequence[int | bytes]) -> Fetch:
+        """Read the reply of the script."""
+        acknowledged, *rest = reply
+        triples = zip(rest[::3], rest[1::3], rest[2::3], strict=True)
+        jobs = [Fetched(int(seq), int(place) - 1, bytes(raw)) for seq, place, raw in triples]
+        return cls(int(acknowledged), jobs)
+
+
+class Pulse(NamedTuple):
+    """What a heartbeat tells; a process that is not ``alive`` was declared dead.
+
+    ``inflight`` are the seqs that it has in flight.
+    """
+
+    alive: bool
+    paused: frozenset[str]
+    inflight: frozenset[int]
+
+
+class Survey(NamedTuple):
+    """What a reaper sees; ``run_id`` changes when the server restarts."""
+
+    run_id: bytes
+    silent: list[str]
+    lost: list[str]
+
+
+class Processes:
+    """Heartbeats and in-flight records."""
+
+    def __init__(self, client: Redis, keys: Keys) -> None:
+        self._client: Any = client  # redis-py types one return for sync and async
+        self._keys = keys
+        self._beat = script.load(client, "beat")
+        self._requeue = script.load(client, "requeue")
+        self._put_back = script.load(client, "put_back")
+        self._declare_dead = script.load(client, "declare_dead")
+        self._survey = script.load(client, "survey")
+
+    def register(self, process: str, ttl: float) -> Pulse:
+        """Let a process fetch: the heartbeat first, or a reaper could bury it at once."""
+        self.beat(process, ttl)
+        self._client.sadd(self._keys.processes, process)
+        return self.beat(process, ttl)
+
+    def beat(self, process: str, ttl: float) -> Pulse:
+        """Say that a process lives, for ``ttl`` seconds."""
+        keys = [
+            self._keys.heartbeat(process),
+            self._keys.processes,
+            self._keys.paused,
+            self._keys.inflight(process),
+        ]
+        alive, paused, inflight = self._beat(keys, [process, int(ttl * 1000)])
+        return Pulse(
+            bool(alive),
+            frozenset(queue.decode() for queue in paused),
+            frozenset(int(seq) for seq in inflight),
+        )
+
+    def deregister(self, process: str) -> None:
+        """Forget a process that ends; what it still has in flight is left to the reapers."""
+        with self._client.pipeline() as pipe:
+            pipe.srem(self._keys.processes, process)
+            pipe.zadd(self._keys.lost_processes, {process: time.time()})
+            pipe.delete(self._keys.heartbeat(process))
+            pipe.execute()
+
+    def live(self) -> set[str]:
+        """The processes that may fetch."""
+        return {each.decode() for each in self._client.smembers(self._keys.processes)}
+
+    def survey(self) -> Survey:
+        """Return who has no heartbeat, and who is lost and not settled yet."""
+        keys = [self._keys.processes, self._keys.lost_processes]
+        run_id, silent, lost = self._survey(keys, [self._keys.heartbeat("")])
+        return Survey(run_id, [each.decode() for each in silent], [each.decode() for each in lost])
+
+    def declare_dead(self, process: str) -> bool:
+        """Declare a process dead if it has no heartbeat; return whether that happened now."""
+        keys = [
+            self._keys.heartbeat(process),
+            self._keys.processes,
+            self._keys.lost_processes,
+            self._keys.promoter,
+        ]
+        return bool(self._declare_dead(keys, [process]))
+
+    def forget(self, process: str) -> None:
+        """Forget a lost process with nothing in flight, once no fetch of it can be on its way."""
+        lost_at = self._client.zscore(self._keys.lost_processes, process)
+        if lost_at is not None and lost_at < time.time() - LATEST:
+            self._client.zrem(self._keys.lost_processes, process)
+
+    def prepare_fetch(self, process: str, sources: Sequence[Source]) -> PreparedFetch:
+        """Return the fetch of a process from ``sources``, in their order."""
+        return PreparedFetch(self._keys, process, sources)
+
+    def load_fetch(self) -> None:
+        """Give the server the fetch script, which it loses when it restarts."""
+        self._client.script_load(script.source("fetch"))
+
+    def acknowledge(self, process: str, seqs: Sequence[int]) -> int:
+        """Take finished jobs out of flight; return how many were still there."""
+        return int(self._client.hdel(self._keys.inflight(process), *map(str, seqs)))
+
+    def inflight(self, process: str) -> dict[int, bytes]:
+        """What a process has in flight, packed, by seq."""
+        found = self._client.hgetall(self._keys.inflight(process))
+        return {int(seq): value for seq, value in found.items()}
+
+    def inflight_value(self, process: str, seq: int) -> bytes | None:
+        """One job in flight, packed; None if it is not in flight any more."""
+        value: bytes | None = self._client.hget(self._keys.inflight(process), str(seq))
+        return value
+
+    def requeue(self, process: str, seqs: Iterable[int]) -> int:
+        """Push jobs back to the front of their lists; return how many were still in flight."""
+        newest_first = sorted(seqs, reverse=True)
+        if not newest_first:
+            return 0
+        return int(self._requeue([self._keys.inflight(process)], [self._keys.wake, *newest_first]))
+
+    def put_back(self, process: str, seq: int, value: bytes, message: bytes) -> bool:
+        """Push a job of a lost process back with a new message; False if it has gone on."""
+        placed = Placed.unpack(value)
+        keys = [self._keys.inflight(process), placed.list, self._keys.wake + placed.queue]
+        return bool(self._put_back(keys, [seq, value, message]))

@@ -1,0 +1,27 @@
+"""Loads the Lua scripts: one atomic move per file, with a header of its KEYS and ARGV."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib.resources import files
+
+from redis import Redis
+from redis.commands.core import Script
+
+
+@cache
+def source(name: str) -> str:
+    """Return the text of ``scripts/<name>.lua``."""
+    return (files(__package__) / "scripts" / f"{name}.lua").read_text(encoding="utf-8")
+
+
+@cache
+def sha(name: str) -> str:
+    """Return the name under which a server knows the script."""
+    return hashlib.sha1(source(name).encode(), usedforsecurity=False).hexdigest()
+
+
+def load(client: Redis, name: str) -> Script:
+    """Return a callable that runs the script; a server that lost it is given it again."""
+    return client.register_script(source(name))

@@ -1,0 +1,81 @@
+"""Store: everything that is kept in one Redis database, by structure."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+from redis import Redis
+
+from flaskiq.store import script
+from flaskiq.store.dead_set import Caps, DeadSet
+from flaskiq.store.job_set import JobSet
+from flaskiq.store.keys import Keys
+from flaskiq.store.place import Placed
+from flaskiq.store.processes import Processes
+from flaskiq.store.queues import Queues
+
+PROMOTED_AT_ONCE = 100
+
+REMEMBERED = 24 * 60 * 60
+"""Seconds for which a revoked id is remembered, across restarts of all workers."""
+
+
+class Promotion(NamedTuple):
+    """What a promotion did; ``next_due`` in seconds from now, None if nothing waits."""
+
+    moved: int
+    next_due: float | None
+
+
+class Store:
+    """The structures of one database, over a client that returns bytes."""
+
+    def __init__(self, client: Redis, prefix: str = "", caps: Caps | None = None) -> None:
+        self.client: Any = client  # redis-py types one return for sync and async
+        self.keys = Keys(prefix)
+        self.scheduled = JobSet(client, self.keys, "scheduled")
+        self.retry = JobSet(client, self.keys, "retry")
+        self.dead = DeadSet(client, self.keys, caps or Caps())
+        self.queues = Queues(client, self.keys)
+        self.processes = Processes(client, self.keys)
+        self._promote = script.load(client, "promote")
+
+    def promote(self) -> Promotion:
+        """Move due jobs of the scheduled and the retry set to their queues."""
+        sets = [
+            key
+            for name in ("scheduled", "retry")
+            for key in (self.keys[name], self.keys.jobs(name), self.keys.failures(name))
+        ]
+        moved, next_due = self._promote(sets, [PROMOTED_AT_ONCE, self.keys.wake])
+        return Promotion(int(moved), None if next_due < 0 else next_due / 1000)
+
+    def await_promotion(self, timeout: float) -> None:
+        """Wait until a job is due before all others, or ``timeout`` seconds."""
+        self.client.brpop([self.keys.promoter], timeout)
+
+    def now(self) -> float:
+        """The time of the server, in seconds since the epoch."""
+        seconds, microseconds = self.client.time()
+        return float(seconds + microseconds / 1e6)
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Add to one of the counts since the beginning."""
+        self.client.hincrby(self.keys.counters, name, by)
+
+    def cancel(self, job_id: str, remembered: float = REMEMBERED) -> Placed | None:
+        """Never run a job: take it out if it waits, and remember its id for so many seconds.
+
+        Returns it if it waited in the scheduled or the retry set.
+        """
+        self.client.zadd(self.keys.cancelled, {job_id: time.time() + remembered})
+        waited = [jobs.remove(job_id) for jobs in (self.scheduled, self.retry)]
+        return waited[0] or waited[1]
+
+    def cancelled(self) -> list[str]:
+        """The ids that must not run; forgets those whose time is over."""
+        with self.client.pipeline() as pipe:
+            pipe.zremrangebyscore(self.keys.cancelled, "-inf", time.time())
+            pipe.zrange(self.keys.cancelled, 0, -1)
+            return [job_id.decode() for job_id in pipe.execute()[1]]
