@@ -1,0 +1,48 @@
+"""The command line: ``flaskiq ...``, and the same group as ``flask flaskiq ...``.
+
+The program ``flask`` imports this module whatever it is asked to do, so nothing heavy is
+imported here: each command imports what it needs when it runs.
+
+Exit codes: 0 done, 1 a problem, 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from flaskiq.cli import beat, dev, flower, worker
+
+INTERRUPTED = 130
+
+
+@click.group()
+@click.option(
+    "-A",
+    "--app",
+    metavar="MODULE:NAME",
+    help="The app: a Flask app, a Flaskiq object, a Celery app or a factory of a Flask app. "
+    "Without it: FLASKIQ_APP, FLASK_APP, else celery_app.py or app.py in this folder.",
+)
+@click.version_option(package_name="flaskiq")
+@click.pass_context
+def flaskiq(context: click.Context, app: str | None) -> None:
+    """Background jobs for Flask."""
+    context.meta["flaskiq.app"] = app
+
+
+for _command in (dev.dev, worker.worker, beat.beat, flower.flower):
+    flaskiq.add_command(_command)
+
+
+def main() -> None:
+    """Run the program ``flaskiq`` and exit with its code."""
+    try:
+        code = flaskiq.main(prog_name="flaskiq", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(INTERRUPTED)
+    sys.exit(code)

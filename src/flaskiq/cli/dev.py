@@ -1,0 +1,65 @@
+"""``flaskiq dev``: everything that an app needs on a developer's machine, in one command."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import click
+
+PORT = click.IntRange(1, 65535)
+
+
+def split(_: click.Context, __: click.Parameter, names: str | None) -> tuple[str, ...]:
+    """Read ``a,b`` as ``("a", "b")``."""
+    return tuple(name.strip() for name in (names or "").split(",") if name.strip())
+
+
+@click.command()
+@click.option("--port", default=8080, show_default=True, type=PORT, help="Port of the web app.")
+@click.option("--flower-port", default=5555, show_default=True, type=PORT, help="Port of Flower.")
+@click.option("--only", metavar="NAME,...", callback=split, help="Run these processes only.")
+@click.option(
+    "--reload/--no-reload", default=True, help="Restart what runs the app's code when it changes."
+)
+@click.option(
+    "--procfile",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The processes; without it the Procfile of this folder, else backend, worker, beat "
+    "and flower.",
+)
+@click.pass_context
+def dev(
+    context: click.Context,
+    port: int,
+    flower_port: int,
+    only: tuple[str, ...],
+    reload: bool,
+    procfile: Path | None,
+) -> None:
+    """Run web app, worker, beat and Flower together until Ctrl-C.
+
+    Without a configured broker (CELERY_BROKER_URL) an embedded Valkey is started; it keeps its
+    data in .flaskiq/valkey.
+    """
+    try:
+        from flaskiq.dev.serve import serve
+    except ModuleNotFoundError as error:
+        if error.name not in ("honcho", "watchfiles"):
+            raise
+        raise click.ClickException(
+            f"flaskiq dev needs {error.name}: pip install 'flaskiq[dev]'."
+        ) from None
+
+    from flaskiq.cli.locate import locate
+
+    context.exit(
+        serve(
+            partial(locate, context),
+            port=port,
+            flower_port=flower_port,
+            only=only,
+            reload=reload,
+            procfile=procfile,
+        )
+    )

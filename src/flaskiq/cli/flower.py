@@ -1,0 +1,51 @@
+"""``flaskiq flower``: Flower, the monitor of Celery."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from importlib.util import find_spec
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+PATIENCE = 60  # pings of one second
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--address", default="127.0.0.1", show_default=True, help="Where it listens.")
+@click.option("--port", default=5555, show_default=True, type=click.IntRange(1, 65535))
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def flower(context: click.Context, address: str, port: int, options: tuple[str, ...]) -> None:
+    """Run Flower for the app.
+
+    OPTIONS are those of `celery flower`. It shows and steers everything: before it listens on
+    another address than this machine's own, give it --basic-auth.
+    """
+    from flaskiq.cli.locate import locate
+
+    if find_spec("flower") is None:
+        raise click.ClickException("Flower is not installed: pip install 'flaskiq[dev]'.")
+    celery = locate(context).state.celery
+    url = f"http://{address}:{port}/api/workers?refresh=1"
+    Thread(target=_introduce_worker, args=(celery, url), daemon=True).start()
+    context.exit(celery.start(["flower", f"--address={address}", f"--port={port}", *options]))
+
+
+def _introduce_worker(celery: Celery, url: str) -> None:
+    """Let Flower look again once a worker is there.
+
+    Flower asks who is there once, at its start: a worker that boots beside it would be missing in
+    ``/api/workers`` for good (``start`` in flower/app.py). Without access to the API it stays so.
+    """
+    from urllib.request import urlopen
+
+    for _ in range(PATIENCE):
+        if celery.control.ping(timeout=1, limit=1):
+            with suppress(OSError):
+                urlopen(url, timeout=10).close()  # noqa: S310 - our own http URL
+            return

@@ -1,0 +1,1 @@
+"""What ``flaskiq dev`` is made of; nothing here runs in production."""

@@ -1,0 +1,1 @@
+"""The Workers of the reference application; `WorkerRegistry.initialize()` finds them all."""
