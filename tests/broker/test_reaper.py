@@ -1,0 +1,54 @@
+"""The reaper meets what nobody can settle, and goes on."""
+
+from __future__ import annotations
+
+import json
+from types import ModuleType
+from typing import Any
+
+from fetching import fetch_from
+from messages import queued
+from redis import Redis
+from waiting import until
+
+from flaskiq.message import DEATHS_HEADER
+from flaskiq.store.place import Placed
+from flaskiq.store.prepared_fetch import Source
+from flaskiq.store.store import Store
+
+
+def leave_in_flight(jobs: Store, process: str, *messages: bytes) -> None:
+    """Leave jobs in flight in a process that has died."""
+    for seq, message in enumerate(messages):
+        value = Placed("default", "default", message).pack()
+        jobs.client.hset(jobs.keys.inflight(process), str(seq), value)
+    jobs.processes.deregister(process)
+
+
+def test_a_job_whose_failure_cannot_be_recorded_does_not_end_the_reaping(
+    sample: ModuleType, store: Redis, start_worker: Any, jobs: Store
+) -> None:
+    start_worker("--pool=solo", "--queues=critical")
+    headers = {"id": "poisoned", "task": "sample.Add", DEATHS_HEADER: 2}
+    body = {"headers": headers, "properties": {}, "body": "this is no JSON"}
+    leave_in_flight(jobs, "first", json.dumps(body).encode())
+    until(lambda: jobs.dead.find("poisoned"), "it is buried")
+
+    sample.Sleeps.perform_async("later", 0)
+    leave_in_flight(jobs, "second", store.rpop("default").encode())
+    until(lambda: [message.args[0] for message in queued(store)] == ["later"], "it is back")
+    assert not any(jobs.processes.inflight(process) for process in ("first", "second"))
+
+
+def test_a_fetch_that_comes_late_loses_no_job(
+    sample: ModuleType, store: Redis, start_worker: Any, jobs: Store
+) -> None:
+    """Its process was settled long ago, as far as reapers know."""
+    start_worker("--pool=solo", "--queues=critical")
+    leave_in_flight(jobs, "late")
+    until(lambda: "late" in jobs.processes.survey().lost, "it is lost")
+    sample.Sleeps.perform_async("taken", 0)
+    jobs.processes.load_fetch()
+    fetch_from(jobs, "late", [Source("default", "default", 1)], credit=1, seq=7)
+    assert jobs.processes.inflight("late")
+    until(lambda: [message.args[0] for message in queued(store)] == ["taken"], "it is back")

@@ -1,0 +1,109 @@
+"""Results: Celery's keys and JSON, in fewer trips, and only from those who still have the job."""
+
+from __future__ import annotations
+
+import json
+import signal
+from types import ModuleType
+from typing import Any
+
+import pytest
+from celery import Celery, states
+from celery.result import AsyncResult
+from flask import Flask
+from redis import Redis
+from waiting import until
+
+from flaskiq import Flaskiq
+from flaskiq.store.store import Store
+
+
+@pytest.fixture
+def stock(redis_url: str) -> Celery:
+    """A Celery app without Flaskiq, which reads what Flaskiq writes."""
+    return Celery("stock", broker=redis_url, backend=redis_url)
+
+
+def commands(store: Redis) -> dict[str, int]:
+    stats = store.info("commandstats")
+    return {name.removeprefix("cmdstat_"): value["calls"] for name, value in stats.items()}
+
+
+def test_a_stock_client_reads_the_results(
+    sample: ModuleType, start_worker: Any, stock: Celery
+) -> None:
+    start_worker()
+    job, failure = sample.Add.perform_async(1, 2), sample.Fails.set(max_retries=0).perform_async(2)
+    assert AsyncResult(job.id, app=stock).get(timeout=20) == 3
+    with pytest.raises(Exception, match="attempt 1"):
+        AsyncResult(failure.id, app=stock).get(timeout=20)
+    meta = stock.backend.get_task_meta(job.id)
+    assert meta["task_id"] == job.id
+    assert meta["children"] == []
+
+
+def test_a_result_is_one_trip(sample: ModuleType, store: Redis) -> None:
+    backend = sample.celery_app.backend
+    backend.store_result("warm", 1, states.SUCCESS)
+    store.config_resetstat()
+    for index in range(10):
+        backend.store_result(f"job{index}", index, states.SUCCESS)
+    ran = commands(store)
+    assert (ran["evalsha"], ran["setex"], ran["publish"]) == (10, 10, 10)
+    assert not {"get", "multi", "exec"} & set(ran)
+    assert 0 < store.ttl("celery-task-meta-job1") <= 3600
+
+
+def test_a_success_is_never_overwritten(sample: ModuleType, store: Redis) -> None:
+    backend = sample.celery_app.backend
+    backend.store_result("job", 1, states.STARTED)
+    backend.store_result("job", 2, states.SUCCESS)
+    backend.store_result("job", ValueError("late"), states.FAILURE)
+    assert json.loads(store.get("celery-task-meta-job"))["result"] == 2
+
+
+@pytest.mark.filterwarnings("ignore:Call to deprecated setex")  # Celery's own call
+@pytest.mark.parametrize(
+    "settings", [{"result_compression": "gzip"}, {"result_serializer": "pickle"}], ids=str
+)
+def test_other_forms_are_left_to_celery(
+    redis_url: str, store: Redis, settings: dict[str, Any]
+) -> None:
+    app = Flask("other")
+    app.config.update(CELERY_BROKER_URL=redis_url, CELERY_RESULT_BACKEND=redis_url)
+    app.config["CELERY"] = {**settings, "result_accept_content": ["json", "pickle"]}
+    celery = Flaskiq(app).celery
+    celery.backend.store_result("job", [1], states.SUCCESS)
+    celery.backend.store_result("job", [2], states.STARTED)
+    assert celery.AsyncResult("job").get() == [1]
+    assert store.exists("celery-task-meta-job")
+
+
+def test_what_is_too_large_for_redis_is_refused(
+    sample: ModuleType, store: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = sample.celery_app.backend
+    monkeypatch.setattr(type(backend), "_MAX_STR_VALUE_SIZE", 1000)
+    with pytest.raises(Exception, match="too large"):
+        backend.store_result("job", "x" * 1000, states.SUCCESS)
+    assert not store.exists("celery-task-meta-job")
+
+
+def test_what_a_frozen_worker_finishes_is_not_written(
+    sample: ModuleType, store: Redis, start_worker: Any, jobs: Store
+) -> None:
+    """The second worker is still at it when the first one, which was frozen, comes to its end."""
+    frozen = start_worker("--pool=threads", "--concurrency=2")
+    result = sample.Sleeps.perform_async("twice", 6)
+    until(lambda: store.llen("record:started") == 1, "it started")
+    (identity,) = jobs.processes.live()
+    frozen.send(signal.SIGSTOP)
+    start_worker("--pool=threads", "--concurrency=2")
+    until(lambda: store.llen("record:started") == 2, "it started elsewhere", timeout=30)
+    frozen.send(signal.SIGCONT)
+    until(lambda: store.llen("record:ended") == 1, "the first is done", timeout=30)
+    frozen.wait_for(f"Job {result.id} is not SUCCESS: others have been given it")
+    assert result.state == states.STARTED
+    assert result.get(timeout=30) == "twice"
+    assert store.llen("record:ended") == 2
+    assert identity not in jobs.processes.live()

@@ -1,0 +1,74 @@
+"""``flaskiq worker start``, ``beat`` and ``flower``: the programs that Celery brings."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+from processes import Project
+from servers import free_port
+
+APP = """
+from flask import Flask
+from flaskiq import Flaskiq, Worker, WorkerRegistry
+
+app = Flask(__name__)
+Flaskiq(app)
+
+class Hello(Worker):
+    @classmethod
+    def perform(cls, name):
+        print(f"Hello {name}", flush=True)
+
+class Tick(Worker):
+    queue = "low"
+    cron_schedule = "* * * * *"
+    @classmethod
+    def perform(cls):
+        pass
+
+WorkerRegistry.initialize()
+"""
+
+
+@pytest.fixture
+def app(project: Project) -> Project:
+    project.write("app.py", APP)
+    return project
+
+
+def test_worker_runs_jobs_of_all_queues_until_it_is_told_to_end(app: Project) -> None:
+    worker = app.start("flaskiq", "worker", "start", "-P", "solo", "-n", "one@%h")
+    worker.wait_for("one@")
+    app.python("import app; app.Hello.set(queue='low').perform_async('Bo')")
+    worker.wait_for("Hello Bo")
+    worker.send(signal.SIGTERM)
+    assert worker.wait() == 0
+    places = [worker.output.index(f".> {queue} ") for queue in ("critical", "default", "low")]
+    assert places == sorted(places)
+
+
+def test_a_queue_option_of_ones_own_wins(app: Project) -> None:
+    worker = app.start("flaskiq", "worker", "start", "-P", "solo", "-Q", "low")
+    worker.wait_for(" ready.")
+    assert ".> low " in worker.output
+    assert ".> critical " not in worker.output
+
+
+def test_beat_knows_the_cron_entries(app: Project) -> None:
+    beat = app.start("flaskiq", "beat", "--loglevel=DEBUG", "--schedule=beat")
+    beat.wait_for("app.Tick")
+    beat.send(signal.SIGTERM)
+    assert beat.wait() == 0
+
+
+def test_flower_listens_on_this_machine_only(app: Project) -> None:
+    port = str(free_port())
+    flower = app.start("flaskiq", "flower", "--port", port)
+    flower.wait_for(f"http://127.0.0.1:{port}")
+
+
+def test_a_wrong_celery_option_is_wrong_usage(app: Project) -> None:
+    worker = app.start("flaskiq", "worker", "start", "--no-such-option")
+    assert worker.wait() == 2
+    assert "--no-such-option" in worker.output

@@ -1,0 +1,85 @@
+"""Fixtures: a real server, folders with applications in them, and a shared sample application."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import redis
+from processes import Process, Project
+from servers import Server, binary
+
+
+def pytest_report_header() -> str:
+    """Say which server the tests use."""
+    program = binary()
+    if program is None:
+        return "server: none"
+    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    return f"server: {' '.join(version.stdout.split()[:3])}"
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One Valkey (or Redis) for this pytest process."""
+    program = binary()
+    if program is None:
+        message = (
+            f"no server {os.environ.get('TEST_SERVER', '')}: use Python 3.11 or newer for Valkey, "
+            "or install redis-server"
+        )
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    server = Server(program, tmp_path_factory.mktemp("valkey"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def store(server: Server) -> Iterator[redis.Redis]:
+    """A client of the empty server."""
+    with server.client() as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def redis_url(server: Server, store: redis.Redis) -> str:
+    """The URL of the empty server."""
+    return server.url
+
+
+@pytest.fixture
+def project(redis_url: str, tmp_path: Path) -> Iterator[Project]:
+    """An empty folder for an application, with broker and result backend in its environment."""
+    project = Project(
+        tmp_path, {"CELERY_BROKER_URL": redis_url, "CELERY_RESULT_BACKEND": redis_url}
+    )
+    yield project
+    project.end()
+
+
+@pytest.fixture(scope="session")
+def _sample(server: Server) -> ModuleType:
+    os.environ["CELERY_BROKER_URL"] = os.environ["CELERY_RESULT_BACKEND"] = server.url
+    import sample
+
+    return sample
+
+
+@pytest.fixture
+def sample(_sample: ModuleType, store: redis.Redis) -> Iterator[ModuleType]:
+    """The application ``tests/lib/sample.py``, its app context pushed, its server empty."""
+    with _sample.app.app_context():
+        yield _sample
+
+
+@pytest.fixture
+def sample_worker(sample: ModuleType, project: Project) -> Process:
+    """A ready worker that runs the sample application."""
+    return project.worker("sample:celery_app", PYTHONPATH=str(Path(__file__).parent / "lib"))

@@ -1,0 +1,30 @@
+"""Fetches as a process does, without a channel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flaskiq.store.prepared_fetch import Source
+from flaskiq.store.processes import Fetch
+from flaskiq.store.store import Store
+
+
+def fetch_from(
+    jobs: Store,
+    process: str,
+    sources: Sequence[Source],
+    *,
+    credit: int,
+    seq: int,
+    acks: Sequence[int] = (),
+    woken: bool = False,
+) -> Fetch:
+    """Run one fetch, and return what it brought."""
+    prepared = jobs.processes.prepare_fetch(process, sources)
+    connection = jobs.client.connection_pool.get_connection()
+    try:
+        command = prepared.pack(credit=credit, seq=seq, acks=acks, woken=woken)
+        connection.send_packed_command([command])
+        return Fetch.parse(connection.read_response())
+    finally:
+        jobs.client.connection_pool.release(connection)

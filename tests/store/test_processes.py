@@ -1,0 +1,249 @@
+"""Fetching, and what becomes of jobs in flight, script by script on a real server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from fetching import fetch_from
+from redis import Redis
+from servers import Server
+from waiting import until
+
+from flaskiq.failure import Failure
+from flaskiq.message import DEATHS_HEADER
+from flaskiq.store import script
+from flaskiq.store.flight import Flight
+from flaskiq.store.place import Placed
+from flaskiq.store.prepared_fetch import Source
+from flaskiq.store.processes import LATEST, Fetch
+from flaskiq.store.store import Store
+
+LISTS = [(queue, queue) for queue in ("critical", "default", "low")]
+
+
+@pytest.fixture
+def jobs(server: Server, store: Redis) -> Store:
+    """The structures of an empty database, with one live process ``p``."""
+    jobs = Store(Redis.from_url(server.url))
+    jobs.processes.register("p", 60)
+    jobs.processes.load_fetch()
+    return jobs
+
+
+def push(jobs: Store, queue: str, *messages: bytes) -> None:
+    for message in messages:
+        jobs.client.lpush(queue, message)
+
+
+def fetch(
+    jobs: Store,
+    credit: int = 1,
+    seq: int = 0,
+    acks: Any = (),
+    woken: bool = True,
+    most: Mapping[str, int] = MappingProxyType({}),
+) -> Fetch:
+    sources = [Source(queue, key, most.get(queue, 50)) for queue, key in LISTS]
+    return fetch_from(jobs, "p", sources, credit=credit, seq=seq, acks=acks, woken=woken)
+
+
+def test_a_fetched_job_is_in_flight(jobs: Store) -> None:
+    push(jobs, "default", b'{"a": []}')
+    got = fetch(jobs, seq=7)
+    assert [(job.seq, LISTS[job.list][0], job.message) for job in got.jobs] == [
+        (7, "default", b'{"a": []}')
+    ]
+    assert jobs.client.llen("default") == 0
+    assert jobs.processes.inflight("p") == {7: Placed("default", "default", b'{"a": []}').pack()}
+
+
+def test_lists_are_served_in_order(jobs: Store) -> None:
+    push(jobs, "low", b"l1", b"l2")
+    push(jobs, "critical", b"c1")
+    push(jobs, "default", b"d1")
+    fetches = [fetch(jobs, credit=4, seq=seq) for seq in range(0, 12, 4)]
+    assert [[job.message for job in got.jobs] for got in fetches] == [
+        [b"c1"],
+        [b"d1"],
+        [b"l1", b"l2"],
+    ]
+
+
+def test_a_list_has_a_limit_of_its_own(jobs: Store) -> None:
+    push(jobs, "default", b"d1", b"d2", b"d3")
+    push(jobs, "low", *(b"%d" % n for n in range(20)))
+    first = fetch(jobs, credit=10, most={"default": 2})
+    assert [job.message for job in first.jobs] == [b"d1", b"d2"]
+    assert jobs.client.llen("default") == 1
+    assert [job.message for job in fetch(jobs, credit=10, seq=10).jobs] == [b"d3"]
+    assert len(fetch(jobs, credit=10, seq=20, most={"critical": 1, "default": 3}).jobs) == 10
+
+
+def test_a_fetch_acknowledges_and_tells_what_was_fenced(jobs: Store) -> None:
+    push(jobs, "default", b"1", b"2")
+    fetch(jobs, credit=2, seq=0)
+    assert fetch(jobs, seq=2, acks=[0, 1]).acknowledged == 2
+    assert fetch(jobs, seq=3, acks=[0, 1]).acknowledged == 0
+    assert jobs.processes.inflight("p") == {}
+
+
+def test_a_batch_is_an_equal_share_of_the_queue(jobs: Store) -> None:
+    for other in ("q", "r"):
+        jobs.processes.register(other, 60)
+    push(jobs, "default", *(str(number).encode() for number in range(12)))
+    assert [job.message for job in fetch(jobs, credit=50).jobs] == [b"0", b"1", b"2", b"3"]
+    assert [job.message for job in fetch(jobs, credit=50, seq=4).jobs] == [b"4", b"5", b"6"]
+
+
+def test_a_heartbeat_tells_what_is_paused(jobs: Store) -> None:
+    assert jobs.processes.beat("p", 5) == (True, frozenset(), frozenset())
+    jobs.client.sadd(jobs.keys.paused, "critical", "low")
+    assert jobs.processes.beat("p", 5).paused == {"critical", "low"}
+
+
+def test_a_heartbeat_tells_what_is_in_flight(jobs: Store) -> None:
+    push(jobs, "default", b"1", b"2")
+    fetch(jobs, credit=2, seq=7)
+    assert jobs.processes.beat("p", 5).inflight == {7, 8}
+
+
+def test_a_heartbeat_can_be_renewed_while_memory_is_full(jobs: Store) -> None:
+    jobs.client.config_set("maxmemory", 1)
+    try:
+        for process in ("p", "new"):
+            jobs.processes.beat(process, 50)
+            assert 49_000 < jobs.client.pttl(jobs.keys.heartbeat(process)) <= 50_000
+    finally:
+        jobs.client.config_set("maxmemory", 0)
+
+
+def test_what_is_left_behind_leaves_one_token(jobs: Store) -> None:
+    push(jobs, "default", b"1", b"2", b"3")
+    fetch(jobs)
+    fetch(jobs, seq=1)
+    assert jobs.client.lrange(jobs.keys.wake + "default", 0, -1) == [b"1"]
+    jobs.client.delete(jobs.keys.wake + "default")
+    fetch(jobs, seq=2)
+    assert not jobs.client.exists(jobs.keys.wake + "default")
+
+
+def test_who_takes_the_last_job_of_a_queue_wakes_another_for_the_next_queue(jobs: Store) -> None:
+    push(jobs, "critical", b"c1")
+    push(jobs, "low", b"l1")
+    assert [job.message for job in fetch(jobs).jobs] == [b"c1"]
+    assert jobs.client.lrange(jobs.keys.wake + "low", 0, -1) == [b"1"]
+
+
+def test_a_process_that_was_not_woken_passes_no_token_on(jobs: Store) -> None:
+    push(jobs, "default", b"1", b"2", b"3")
+    fetch(jobs, woken=False)
+    assert not jobs.client.exists(jobs.keys.wake + "default")
+
+
+def test_a_process_that_was_declared_dead_is_told(jobs: Store) -> None:
+    jobs.client.delete(jobs.keys.heartbeat("p"))
+    assert jobs.processes.declare_dead("p")
+    assert not jobs.processes.declare_dead("p")
+    assert not jobs.processes.beat("p", 5).alive
+
+
+def test_a_death_wakes_a_promoter_since_the_token_may_have_died_with_it(jobs: Store) -> None:
+    jobs.client.delete(jobs.keys.heartbeat("p"))
+    assert jobs.processes.declare_dead("p")
+    assert jobs.client.lrange(jobs.keys.promoter, 0, -1) == [b"1"]
+
+
+def test_a_process_with_a_heartbeat_is_not_declared_dead(jobs: Store) -> None:
+    assert not jobs.processes.declare_dead("p")
+    assert jobs.processes.survey().silent == []
+
+
+def test_a_survey_names_the_silent_and_the_lost(jobs: Store) -> None:
+    jobs.processes.register("short", 0.05)
+    until(lambda: jobs.processes.survey().silent == ["short"], "its heartbeat is over")
+    jobs.processes.declare_dead("short")
+    survey = jobs.processes.survey()
+    assert (survey.silent, survey.lost) == ([], ["short"])
+    assert survey.run_id.decode() == jobs.client.info("server")["run_id"]
+    jobs.processes.forget("short")
+    assert jobs.processes.survey().lost == ["short"], "a fetch of it may be on its way"
+    jobs.client.zincrby(jobs.keys.lost_processes, -LATEST - 1, "short")
+    jobs.processes.forget("short")
+    assert jobs.processes.survey().lost == []
+
+
+def test_requeued_jobs_are_in_front_again_and_in_order(jobs: Store) -> None:
+    push(jobs, "default", b"1", b"2", b"3")
+    fetch(jobs, credit=2)
+    assert jobs.processes.requeue("p", [0, 1]) == 2
+    assert jobs.processes.requeue("p", [0, 1]) == 0
+    assert [job.message for job in fetch(jobs, credit=3, seq=2).jobs] == [b"1", b"2", b"3"]
+
+
+def test_a_lost_job_is_settled_once(jobs: Store) -> None:
+    push(jobs, "default", b"1")
+    fetch(jobs)
+    value = jobs.processes.inflight("p")[0]
+    assert jobs.processes.put_back("p", 0, value, b"one")
+    assert not jobs.processes.put_back("p", 0, value, b"one")
+    assert jobs.client.lrange("default", 0, -1) == [b"one"]
+
+
+FAILURE = Failure.of(OSError("gone"), 1)
+
+
+def test_a_job_that_finished_meanwhile_is_not_settled(jobs: Store) -> None:
+    push(jobs, "default", b"1")
+    fetch(jobs)
+    value = jobs.processes.inflight("p")[0]
+    jobs.processes.acknowledge("p", [0])
+    assert not jobs.dead.bury_from_flight("id", FAILURE, Flight("p", 0), seen=value)
+    assert len(jobs.dead) == 0
+
+
+def test_a_buried_job_is_in_the_dead_set(jobs: Store) -> None:
+    push(jobs, "default", b"1")
+    fetch(jobs)
+    value = jobs.processes.inflight("p")[0]
+    assert jobs.dead.bury_from_flight("id", FAILURE, Flight("p", 0), seen=value)
+    entry = jobs.dead.find("id")
+    assert entry is not None
+    assert entry.placed == Placed("default", "default", b"1")
+    assert entry.failure == FAILURE
+    assert jobs.processes.inflight("p") == {}
+
+
+def counted(name: str) -> bytes:
+    return json.dumps({"headers": {"id": name, DEATHS_HEADER: 1}}).encode()
+
+
+def test_a_counted_job_is_fetched_alone(jobs: Store) -> None:
+    push(jobs, "default", b"1", counted("bad"), b"2")
+    assert [job.message for job in fetch(jobs, credit=9).jobs] == [b"1"]
+    # Another job is in flight here, so this process waits with it.
+    assert fetch(jobs, credit=9, seq=10).jobs == []
+    alone = fetch(jobs, credit=9, seq=20, acks=[0])
+    assert [job.message for job in alone.jobs] == [counted("bad")]
+    assert [job.message for job in fetch(jobs, credit=9, seq=30, acks=[20]).jobs] == [b"2"]
+
+
+def test_the_mark_is_what_json_writes() -> None:
+    from flaskiq.store.prepared_fetch import DEATHS_MARK
+
+    assert DEATHS_MARK.encode() in counted("bad")
+
+
+def test_every_script_says_its_keys_and_arguments() -> None:
+    from importlib.resources import files
+
+    scripts = list(files(script.__package__).joinpath("scripts").iterdir())
+    assert len(scripts) >= 8
+    for each in scripts:
+        head = each.read_text().partition("\nlocal ")[0]
+        assert "-- KEYS" in head, each.name
+        assert "-- ARGV" in head, each.name
+        assert "-- Returns" in head, each.name
