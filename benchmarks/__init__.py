@@ -1,0 +1,1 @@
+"""Flaskiq beside stock Celery and Dramatiq, in one run: ``python -m benchmarks``."""

@@ -1,0 +1,138 @@
+"""Flaskiq, as shipped and in its pools."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from benchmarks.contestant import (
+    BULK,
+    BUSY,
+    DRAIN,
+    DRAIN_IO,
+    ENQUEUE,
+    LATENCY,
+    MEMORY,
+    WORKLOADS,
+    Contestant,
+)
+from benchmarks.contestants.variants import variants
+
+JOBS = "benchmarks.apps.flaskiq_jobs"
+START = ("flaskiq", "-A", f"{JOBS}:app", "worker", "start")
+QUIET = "--loglevel=WARNING"  # as a stock Celery worker; ours logs two lines for each job by itself
+COUNTS = {ENQUEUE: 10_000, BULK: 20_000, DRAIN: 8_000}
+
+PREFETCH = {
+    "BENCH_CELERY": json.dumps(
+        {"worker_disable_prefetch": False, "worker_prefetch_multiplier": 128}
+    )
+}
+
+
+def _worker(*options: str) -> tuple[str, ...]:
+    return (*START, QUIET, *options)
+
+
+def _two(*options: str) -> tuple[tuple[str, ...], ...]:
+    return _worker("-n", "a@%h", *options), _worker("-n", "b@%h", *options)
+
+
+SOLO = Contestant(
+    "flaskiq/solo",
+    JOBS,
+    (_worker("-P", "solo"),),
+    "flaskiq worker start -P solo, no line for each job; strict, one job fetched at a time",
+    counts=COUNTS,
+    baseline="celery/solo",
+    quick=(DRAIN, LATENCY, MEMORY),
+)
+
+CONTESTANTS = (
+    Contestant(
+        "flaskiq/default",
+        JOBS,
+        (START,),
+        "flaskiq worker start: prefork, one child per CPU, strict, INFO lines for each job",
+        slots=os.cpu_count() or 1,
+        counts=COUNTS,
+        baseline="celery/prefork2",
+        quick=WORKLOADS,
+    ),
+    Contestant(
+        "flaskiq/prefork2",
+        JOBS,
+        (_worker("-c", "2"),),
+        "flaskiq worker start -c 2, no line for each job; strict",
+        slots=2,
+        counts=COUNTS,
+        workloads=BUSY,
+        baseline="celery/prefork2",
+    ),
+    Contestant(
+        "flaskiq/prefork2-prefetch",
+        JOBS,
+        (_worker("-c", "2"),),
+        "flaskiq/prefork2 with prefetch: worker_disable_prefetch=False, multiplier 128",
+        slots=2,
+        counts=COUNTS,
+        workloads=BUSY,
+        worker_env=PREFETCH,
+        baseline="celery/prefork2",
+    ),
+    SOLO,
+    Contestant(
+        "flaskiq/solo-prefetch",
+        JOBS,
+        (_worker("-P", "solo"),),
+        "flaskiq/solo with prefetch: worker_disable_prefetch=False, multiplier 128",
+        counts=COUNTS,
+        workloads=BUSY,
+        worker_env=PREFETCH,
+        baseline="celery/solo",
+        quick=(DRAIN,),
+    ),
+    Contestant(
+        "flaskiq/solo-x2",
+        JOBS,
+        _two("-P", "solo"),
+        "two of flaskiq/solo-prefetch",
+        slots=2,
+        counts=COUNTS,
+        workloads=BUSY,
+        worker_env=PREFETCH,
+        baseline="celery/solo-x2",
+    ),
+    Contestant(
+        "flaskiq/threads-x2",
+        JOBS,
+        _two("-P", "threads", "-c", "10"),
+        "two of flaskiq worker start -P threads -c 10, prefetch",
+        slots=20,
+        counts=COUNTS,
+        workloads=BUSY,
+        worker_env=PREFETCH,
+        baseline="celery/threads-x2",
+    ),
+    Contestant(
+        "flaskiq/prefork20",
+        JOBS,
+        (_worker("-c", "20"),),
+        "flaskiq worker start -c 20, strict",
+        slots=20,
+        workloads=(DRAIN_IO,),
+        baseline="celery/prefork20",
+    ),
+    Contestant(
+        "flaskiq/from-celery",
+        "benchmarks.apps.celery_jobs",
+        (_worker("-P", "solo"),),
+        "a stock Celery client enqueues for flaskiq/solo, a job each 250 ms",
+        env={"BENCH_QUEUE": "default"},
+        workloads=(LATENCY,),
+        counts={LATENCY: 60},
+        baseline="celery/solo",
+        interval=0.25,
+    ),
+    *variants(SOLO, "celery/solo"),
+)

@@ -1,0 +1,1 @@
+"""What the workers run and the producer pushes; imported by their processes."""
