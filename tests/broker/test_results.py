@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from threading import Timer
 from types import ModuleType
 from typing import Any
 
@@ -12,6 +13,7 @@ from celery import Celery, states
 from celery.result import AsyncResult
 from flask import Flask
 from redis import Redis
+from redis.client import PubSub
 from waiting import until
 
 from flaskiq import Flaskiq
@@ -40,6 +42,27 @@ def test_a_stock_client_reads_the_results(
     meta = stock.backend.get_task_meta(job.id)
     assert meta["task_id"] == job.id
     assert meta["children"] == []
+
+
+def test_a_result_that_comes_before_the_subscription_is_seen(
+    sample: ModuleType, store: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis reads SUBSCRIBE later than the question for the record, on another connection."""
+    backend = sample.celery_app.backend
+    send = PubSub.execute_command
+
+    def send_late(self: PubSub, *command: Any) -> None:
+        if command[0] == "SUBSCRIBE":
+            backend.store_result("job", 3, states.SUCCESS)
+            store.set("held", store.get("celery-task-meta-job"))
+            store.delete("celery-task-meta-job")
+            Timer(0.2, store.rename, ("held", "celery-task-meta-job")).start()
+            Timer(0.4, send, (self, *command)).start()
+        else:
+            send(self, *command)
+
+    monkeypatch.setattr(PubSub, "execute_command", send_late)
+    assert sample.celery_app.AsyncResult("job").get(timeout=10) == 3
 
 
 def test_a_result_is_one_trip(sample: ModuleType, store: Redis) -> None:

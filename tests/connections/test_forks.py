@@ -8,7 +8,7 @@ from redis import Redis
 from servers import Server
 
 FORK = """
-import os, sys
+import os, traceback
 from sample import Add, app, celery_app
 
 def work(base):
@@ -28,6 +28,8 @@ with app.app_context():
         try:
             work(1000)
             code = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(code)
     work(2000)

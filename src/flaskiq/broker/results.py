@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from celery import states
@@ -25,12 +25,49 @@ _Base: Any = object
 _StoreError: Any = BackendStoreError
 
 
+_ResultConsumer: Any = redis.ResultConsumer
+
+
+class ResultConsumer(_ResultConsumer):
+    """Looks at a record again when Redis has confirmed that it will tell of a change.
+
+    Celery sends SUBSCRIBE on one connection and then reads the record over another. Redis may take
+    them in the other order, and where the job ends in between, ``get()`` would wait for ever.
+    """
+
+    _current: Any = None
+
+    @property
+    def _pubsub(self) -> Any:
+        return self._current
+
+    @_pubsub.setter
+    def _pubsub(self, pubsub: Any) -> None:
+        if pubsub is not None:
+            pubsub.handle_message = partial(self._handle, pubsub.handle_message)
+        self._current = pubsub
+
+    def _handle(self, handle: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        if response and response[0] in (b"subscribe", "subscribe"):
+            self._look_again(response[1])
+        return handle(response, *args, **kwargs)
+
+    def _look_again(self, key: Any) -> None:
+        if key not in self.subscribed_to or key in self._pending_unsubscribe:
+            return
+        record = self.backend.client.get(key)
+        if record:
+            self.on_state_change(self._decode_result(record), None)
+
+
 class ThinResults(_Base):
     """Mixin for a Redis backend: one command for each result, none for enqueueing.
 
     Keys and JSON are Celery's. In a job it waits for Redis as long as it takes: Celery gives up
     after 20 seconds, and the job would be done, but neither recorded nor acknowledged.
     """
+
+    ResultConsumer = ResultConsumer
 
     is_quiet_on_call = True
     """Whether :meth:`on_task_call` does nothing, so that enqueueing may leave it out."""
@@ -45,9 +82,8 @@ class ThinResults(_Base):
         """Leave the subscription to ``get()``.
 
         Celery subscribes for every job it sends, waits 20 seconds for that if Redis is down, and
-        hides the broker's own error. ``get()`` subscribes by itself and then looks whether the
-        result has come in the meantime (``add_pending_result`` and ``on_wait_for_pending`` in
-        celery/backends).
+        hides the broker's own error. ``get()`` subscribes by itself, and :class:`ResultConsumer`
+        looks whether the result has come in the meantime.
         """
 
     def ensure(self, fun: Any, args: Any, **policy: Any) -> Any:
