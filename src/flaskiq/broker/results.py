@@ -23,12 +23,10 @@ logger = logging.getLogger(__name__)
 # Celery's backends have hardly any types.
 _Base: Any = object
 _StoreError: Any = BackendStoreError
+_ResultConsumer: Any = vars(redis)["ResultConsumer"]
 
 
-_ResultConsumer: Any = redis.ResultConsumer
-
-
-class ResultConsumer(_ResultConsumer):
+class SureConsumer(_ResultConsumer):
     """Looks at a record again when Redis has confirmed that it will tell of a change.
 
     Celery sends SUBSCRIBE on one connection and then reads the record over another. Redis may take
@@ -67,7 +65,7 @@ class ThinResults(_Base):
     after 20 seconds, and the job would be done, but neither recorded nor acknowledged.
     """
 
-    ResultConsumer = ResultConsumer
+    ResultConsumer: Any = SureConsumer
 
     is_quiet_on_call = True
     """Whether :meth:`on_task_call` does nothing, so that enqueueing may leave it out."""
@@ -82,7 +80,7 @@ class ThinResults(_Base):
         """Leave the subscription to ``get()``.
 
         Celery subscribes for every job it sends, waits 20 seconds for that if Redis is down, and
-        hides the broker's own error. ``get()`` subscribes by itself, and :class:`ResultConsumer`
+        hides the broker's own error. ``get()`` subscribes by itself, and :class:`SureConsumer`
         looks whether the result has come in the meantime.
         """
 
