@@ -23,7 +23,7 @@ class Client:
     """Enqueues the jobs of one app: directly where that is possible, else by Celery."""
 
     def __init__(
-        self, celery: Celery, registry: Registers, open_store: Callable[[float], Store]
+        self, celery: Celery, registry: Registers, open_store: Callable[[], Store]
     ) -> None:
         self._celery = celery
         self._registry = registry

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from flaskiq.handlers import Handlers
     from flaskiq.job import Job
+    from flaskiq.store.store import Store
     from flaskiq.worker import Worker
 
 EXTENSION = "flaskiq"
@@ -59,6 +60,8 @@ class State(Protocol):
     def registry(self) -> Registers: ...
     @property
     def handlers(self) -> Handlers: ...
+    @property
+    def store(self) -> Store: ...
     def perform_inline(self, worker: type[Worker], job: Job) -> Any: ...
 
 

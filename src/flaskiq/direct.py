@@ -27,9 +27,6 @@ logger = logging.getLogger(__name__)
 BULK_SIZE = 1000
 """Jobs in one round trip, as Sidekiq sends them."""
 
-PATIENCE = 10.0
-"""Seconds that a push waits for an answer before Celery tries its own way."""
-
 _PUBLISHING: tuple[tuple[type, str, ModuleType], ...] = (
     (Task, "apply_async", celery_task),
     (Celery, "send_task", base),
@@ -59,10 +56,9 @@ class Direct:
     for more than a plain message on a list, the job is left to Celery.
     """
 
-    def __init__(self, celery: Celery, open_store: Callable[[float], Store]) -> None:
+    def __init__(self, celery: Celery, open_store: Callable[[], Store]) -> None:
         self._celery = celery
         self._open_store = open_store
-        self._store: Store | None = None
         self._templates: dict[tuple[str, str | None], Template | None] = {}
 
     def push(self, task: Task[..., Any], jobs: Sequence[Job], parent: Any = None) -> int:
@@ -82,16 +78,11 @@ class Direct:
             while template and pushed < len(jobs):
                 part = jobs[pushed : pushed + BULK_SIZE]
                 messages = [_message(template, job, parent) for job in part]
-                self._open().queues.push(template.queue, messages)
+                self._open_store().queues.push(template.queue, messages)
                 pushed += len(part)
         except (RedisError, OSError, OperationalError) as error:
             logger.debug("Celery publishes what Redis did not take: %s", error)
         return pushed
-
-    def _open(self) -> Store:
-        if self._store is None:
-            self._store = self._open_store(PATIENCE)
-        return self._store
 
     def _is_unwatched(self, task: Task[..., Any]) -> bool:
         """Whether publishing is Celery's own here and now, and nobody listens."""

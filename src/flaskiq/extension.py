@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from weakref import WeakSet
 
@@ -29,9 +30,13 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from flaskiq.job import Job
+    from flaskiq.store.store import Store
     from flaskiq.worker import Worker
 
 logger = logging.getLogger(__name__)
+
+PATIENCE = 10.0
+"""Seconds that a push waits for an answer before Celery tries its own way."""
 
 HandlerT = TypeVar("HandlerT", bound=Handler)
 
@@ -46,6 +51,12 @@ class AppState:
     registry: WorkerRegistry
     client: Client
     handlers: Handlers
+    open_store: Callable[[], Store]
+
+    @property
+    def store(self) -> Store:
+        """The broker's store, over one client of this process, opened when it is first used."""
+        return self.open_store()
 
     def perform_inline(self, worker: type[Worker], job: Job) -> Any:
         """Run ``job`` in this process, as a worker would."""
@@ -101,8 +112,9 @@ class Flaskiq:
             make_task=partial(worker_task, celery, curve=settings["FLASKIQ_RETRY_CURVE"]),
             on_register=partial(entry.add, celery),
         )
-        client = Client(celery, registry, partial(open_store, celery))
-        state = AppState(app, celery, settings, registry, client, self._handlers)
+        opened = cache(partial(open_store, celery, PATIENCE))
+        client = Client(celery, registry, opened)
+        state = AppState(app, celery, settings, registry, client, self._handlers, opened)
         self._states.add(state)
         app.extensions[current.EXTENSION] = state
         current.attach(celery, state)

@@ -13,11 +13,12 @@ import sys
 import click
 
 from flaskiq.cli import beat, dev, flower, worker
+from flaskiq.cli.group import Group
 
 INTERRUPTED = 130
 
 
-@click.group()
+@click.group(cls=Group)
 @click.option(
     "-A",
     "--app",
@@ -25,9 +26,15 @@ INTERRUPTED = 130
     help="The app: a Flask app, a Flaskiq object, a Celery app or a factory of a Flask app. "
     "Without it: FLASKIQ_APP, FLASK_APP, else celery_app.py or app.py in this folder.",
 )
+@click.option(
+    "--json",
+    "_json",
+    is_flag=True,
+    help="Print one JSON document; may stand after the command, too.",
+)
 @click.version_option(package_name="flaskiq")
 @click.pass_context
-def flaskiq(context: click.Context, app: str | None) -> None:
+def flaskiq(context: click.Context, app: str | None, _json: bool) -> None:
     """Background jobs for Flask."""
     context.meta["flaskiq.app"] = app
 

@@ -1,0 +1,69 @@
+"""What commands print: one JSON document for scripts, or text for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+import click
+
+JSON = "flaskiq.json"
+"""Where the context keeps that ``--json`` was given."""
+
+
+def is_json(context: click.Context) -> bool:
+    """Whether ``--json`` was given."""
+    return bool(context.meta.get(JSON))
+
+
+def show(context: click.Context, document: Any, text: Callable[[], str]) -> None:
+    """Print ``document`` as JSON if that was asked for, else what ``text`` returns."""
+    click.echo(json.dumps(document, default=str, indent=2) if is_json(context) else text())
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[Any]], empty: str) -> str:
+    """Return rows in columns below a header; ``empty`` if there are none.
+
+    Numbers are aligned to the right, and None is shown as ``-``.
+    """
+    rows = list(rows)
+    if not rows:
+        return empty
+    columns = list(zip(*rows, strict=True))
+    lines = [list(header), *([_cell(value) for value in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    right = [all(isinstance(value, (int, float, type(None))) for value in each) for each in columns]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if number else cell.ljust(width)
+            for cell, width, number in zip(line, widths, right, strict=True)
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:,.1f}"
+    return f"{value:,}" if isinstance(value, int) else str(value).replace("\n", " ")
+
+
+def ago(seconds: float | None) -> str:
+    """Return a span of time as people say it: ``0.4s``, ``12s``, ``3m``, ``5h``, ``2d``."""
+    if seconds is None:
+        return "-"
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{seconds:.1f}s" if seconds < 10 else f"{seconds:.0f}s"
+
+
+def moment(at: float | None) -> str:
+    """Return a point in time, in seconds since the epoch, as local time."""
+    if at is None:
+        return "-"
+    return datetime.fromtimestamp(at, timezone.utc).astimezone().isoformat(" ", "seconds")
