@@ -18,7 +18,7 @@ PACKAGE = Path(flaskiq.__file__).parent
 STAGES = {
     "words": (
         "errors", "moments", "arguments", "backoff", "job", "message", "endings",
-        "failure", "handlers",
+        "failure", "handlers", "histogram", "tally",
         "cron.expression", "options", "settings", "current",
     ),
     "store": ("store",),
@@ -27,6 +27,7 @@ STAGES = {
     "broker": ("broker",),
     "runtime": ("runtime",),
     "cron": ("cron",),
+    "read": ("api",),
     "ops": ("logs",),
     "surfaces": ("", "extension", "dev", "cli"),
 }  # fmt: skip

@@ -19,7 +19,7 @@ from processes import Project
 from flaskiq.direct import BULK_SIZE
 from flaskiq.message import ARGSREPR_MAXSIZE, Template, read
 
-LEAN = {"id", "root_id", "argsrepr", "task"}
+LEAN = {"id", "root_id", "argsrepr", "task", "flaskiq_enqueued_at"}
 
 
 def is_lean(store: redis.Redis) -> bool:

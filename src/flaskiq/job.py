@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from enum import Enum
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -25,6 +26,25 @@ def new_id() -> str:
     """Return a fresh job id: a UUID4, as Celery makes them, at a third of the price."""
     digits = os.urandom(16).hex()
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+
+
+class State(str, Enum):
+    """Where a job is in its life."""
+
+    SCHEDULED = "scheduled"
+    QUEUED = "queued"
+    RUNNING = "running"
+    RETRYING = "retrying"
+    DONE = "done"
+    DISCARDED = "discarded"
+    DEAD = "dead"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+    QUEUED_OR_UNKNOWN = "queued or unknown"
+    """It is nowhere else, and its queues are too long to look at every job."""
+
+    def __str__(self) -> str:
+        return self.value
 
 
 class Job(NamedTuple):

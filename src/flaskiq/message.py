@@ -6,6 +6,7 @@ import json
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from json.encoder import encode_basestring_ascii as quote
+from time import time
 from typing import Any, NamedTuple
 
 from celery.app.task import Context
@@ -13,6 +14,9 @@ from kombu.utils.json import JSONEncoder, loads
 
 FAILED_AT_HEADER = "flaskiq_failed_at"
 """Header of a retry: when the job first failed, in seconds since the epoch."""
+
+ENQUEUED_AT_HEADER = "flaskiq_enqueued_at"
+"""Header that says since when the job is ready, in seconds since the epoch: its queue's latency."""
 
 DEATHS_HEADER = "flaskiq_deaths"
 """Header that counts the processes which died with the job in flight."""
@@ -86,7 +90,19 @@ def renewed(raw: bytes) -> bytes:
         return raw
     # The time that the job was meant for is over, and whoever replays it knows that.
     kept.update({name: None for name in ("eta", "expires") if name in kept})
-    return json.dumps({**envelope, "headers": {**kept, "retries": 0}}).encode()
+    return json.dumps(
+        {**envelope, "headers": {**kept, "retries": 0, ENQUEUED_AT_HEADER: round(time(), 3)}}
+    ).encode()
+
+
+def ready_since(raw: bytes, at: float) -> bytes:
+    """Return a message that says when its job was, or will be, ready; as it is if unreadable."""
+    try:
+        envelope = json.loads(raw)
+        headers = {**envelope["headers"], ENQUEUED_AT_HEADER: round(at, 3)}
+    except (ValueError, KeyError, TypeError):
+        return raw
+    return json.dumps({**envelope, "headers": headers}).encode()
 
 
 class Template:
@@ -120,7 +136,8 @@ class Template:
             f'{{"body":{quote(_encode((args, kwargs, {})))},'
             '"content-encoding":"utf-8","content-type":"application/json",'
             f'"headers":{{"id":{identity},"root_id":{quote(root_id)},'
-            f'"argsrepr":{_shown(args)},{self._headers}{more}}},'
+            f'"argsrepr":{_shown(args)},"{ENQUEUED_AT_HEADER}":{time():.3f},'
+            f"{self._headers}{more}}},"
             f'"properties":{{"delivery_tag":{identity},{self._properties}}}}}'
         )
 

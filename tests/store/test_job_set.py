@@ -8,6 +8,7 @@ import pytest
 from redis import Redis
 from servers import Server
 
+from flaskiq.store.keys import Keys
 from flaskiq.store.place import Placed
 from flaskiq.store.store import PROMOTED_AT_ONCE, Store
 
@@ -107,7 +108,7 @@ def test_scripts_come_back_after_the_server_has_lost_them(jobs: Store) -> None:
 
 
 def test_every_key_has_the_prefix(server: Server, store: Redis) -> None:
-    prefixed = Store(Redis.from_url(server.url), "shop:")
+    prefixed = Store(Redis.from_url(server.url), Keys("shop:"))
     prefixed.scheduled.add("a", 1, Placed("default", prefixed.keys.ready("default"), b"x"))
     prefixed.promote()
     prefixed.cancel("b", 60)

@@ -28,6 +28,8 @@ from flaskiq.broker.order import WeightedCycle
 from flaskiq.broker.process import Process, this_process
 from flaskiq.broker.put import Puts
 from flaskiq.store.dead_set import Caps
+from flaskiq.store.keys import Keys
+from flaskiq.store.statistics import History
 from flaskiq.store.store import Store
 
 logger = logging.getLogger(__name__)
@@ -35,7 +37,7 @@ logger = logging.getLogger(__name__)
 PATIENCE = 75.0
 """Seconds that a thread waits for Redis, longer than any of its blocking commands."""
 
-OPTIONS = ("heartbeat_ttl", "queue_weights", "dead_jobs", "dead_age")
+OPTIONS = ("heartbeat_ttl", "queue_weights", "dead_jobs", "dead_age", "history_jobs", "history_age")
 """Our names in ``broker_transport_options``."""
 
 # kombu has no types for what is private, and a channel lives of it.
@@ -90,6 +92,7 @@ class Channel(Puts, Fetches, _Channel):
 
     heartbeat_ttl = 15.0
     dead_jobs, dead_age = Caps()
+    history_jobs, history_age = History()
     queue_weights: Mapping[str, int] = MappingProxyType({})
     from_transport_options = (*redis.Channel.from_transport_options, *OPTIONS)
 
@@ -129,8 +132,10 @@ class Channel(Puts, Fetches, _Channel):
         return self._store_over(pool)
 
     def _store_over(self, pool: Any) -> Store:
+        keys = Keys(self.global_keyprefix, self.sep, tuple(self.priority_steps))
         caps = Caps(self.dead_jobs, self.dead_age)
-        return Store(Redis(connection_pool=pool), self.global_keyprefix, caps)
+        history = History(self.history_jobs, self.history_age)
+        return Store(Redis(connection_pool=pool), keys, caps, history)
 
     @contextmanager
     def conn_or_acquire(self, client: Any = None) -> Iterator[Any]:

@@ -52,10 +52,22 @@ def cancel(celery: Celery, store: Store, job_id: str) -> None:
     """Never run a job. If it waits for a time, nobody else will say so: its result, its chord."""
     waited = store.cancel(job_id)
     if waited is not None:
-        message = read(waited.message)
+        end_unstarted(celery, job_id, waited.message, "revoked")
+
+
+def end_unstarted(celery: Celery, job_id: str, raw: bytes, reason: str) -> None:
+    """Record that a job will not run: its result is ``REVOKED``, and its chord ends.
+
+    There is nobody to tell of one whose message cannot be read.
+    """
+    try:
+        message = read(raw)
+    except (ValueError, KeyError, TypeError):
+        return
+    if not message.headers.get("ignore_result") or message.embed.get("chord"):
         celery.backend.mark_as_revoked(
             job_id,
-            "revoked",
+            reason,
             request=message.context(),
             store_result=not message.headers.get("ignore_result"),
         )

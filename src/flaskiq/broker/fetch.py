@@ -211,7 +211,7 @@ class Fetches(_Base):
         if at is None or at <= self.store.now() + SOON:
             return False
         jobs = self.store.retry if headers.get("retries") else self.store.scheduled
-        placed = self.placed(queue, loads(bytes_to_str(job.message)))
+        placed = self.placed(queue, loads(bytes_to_str(job.message)), at)
         jobs.add_from_flight(headers["id"], at, placed, Flight(self.process.id, job.seq))
         self.process.hand.release(message["properties"]["delivery_tag"])
         return True

@@ -14,9 +14,10 @@ from time import monotonic
 from redis import RedisError
 
 from flaskiq.broker.hand import Hand
-from flaskiq.store.processes import Pulse
+from flaskiq.store.processes import Facts, Pulse
 from flaskiq.store.server import require_floor
 from flaskiq.store.store import Store
+from flaskiq.tally import Tally
 
 logger = logging.getLogger(__name__)
 
@@ -37,10 +38,13 @@ class Process:
         self.serves_a_worker = False
         self.is_stopping = False
         self.paused: frozenset[str] = frozenset()
+        self.facts: Callable[[], Facts] = dict
+        self.is_quiet = False
+        self._tally: Tally | None = None
         self._was_declared_dead = False
         self._last_beat = 0.0
         self._make_store = make_store
-        self._ttl = ttl
+        self.ttl = ttl
         self._store: Store | None = None
         self._suspects: set[int] = set()
         self._stopped = threading.Event()
@@ -57,7 +61,7 @@ class Process:
             if self._thread is not None:
                 return
             require_floor(self.store.client)
-            self._feel(self.store.processes.register(self.id, self._ttl))
+            self._feel(self.store.processes.register(self.id, self.ttl, self._facts()))
             self._thread = threading.Thread(
                 target=self._beat,
                 args=(self.store, self.id, self._stopped),
@@ -85,8 +89,8 @@ class Process:
         Raises:
             redis.RedisError: it had to be asked, and Redis cannot be reached.
         """
-        if monotonic() - self._last_beat > self._ttl:
-            self._feel(self.store.processes.beat(self.id, self._ttl))
+        if monotonic() - self._last_beat > self.ttl:
+            self._feel(self.store.processes.beat(self.id, self.ttl))
         return self._was_declared_dead
 
     def renew(self) -> None:
@@ -119,8 +123,15 @@ class Process:
         leads nowhere any more, without a word, the process would die of silence.
         """
         if self._store is None:
-            self._store = self._make_store(self._ttl / BEATS)
+            self._store = self._make_store(self.ttl / BEATS)
         return self._store
+
+    @property
+    def tally(self) -> Tally:
+        """What has ended here and is not recorded yet."""
+        if self._tally is None:
+            self._tally = Tally(self.store.statistics.history.jobs)
+        return self._tally
 
     def may_start(self, tag: str) -> bool:
         """Whether a job in hand is still ours to run.
@@ -135,6 +146,14 @@ class Process:
             self.hand.release(tag)
         self.hand.drop(tag)
         return tag in self.hand
+
+    def _facts(self) -> Facts:
+        """What it tells of itself; whatever goes wrong in that must not keep it from beating."""
+        try:
+            return self.facts()
+        except Exception:
+            logger.exception("%s cannot describe itself", self.id)
+            return {}
 
     def reconcile(self, store: Store) -> int:
         """Push back what is in flight here but not in hand: a reply was lost on its way.
@@ -159,7 +178,7 @@ class Process:
             logger.warning("Pushed back %d jobs that were stranded in flight", len(stranded))
 
     def _beat(self, store: Store, identity: str, stopped: threading.Event) -> None:
-        pause = usual = self._ttl / BEATS
+        pause = usual = self.ttl / BEATS
         reached = True
         while not stopped.wait(pause):
             reached = self._beat_once(store, identity, was_reached=reached)
@@ -169,7 +188,7 @@ class Process:
         """Return whether Redis was reached; say so when that has changed."""
         known = self.hand.known()
         try:
-            pulse = store.processes.beat(identity, self._ttl)
+            pulse = store.processes.beat(identity, self.ttl, self._facts())
             if identity == self.id:
                 self._feel(pulse)
                 self._audit(store, pulse.inflight - known)

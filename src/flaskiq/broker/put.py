@@ -14,7 +14,7 @@ from kombu.utils.json import dumps
 
 from flaskiq.broker.batch import PublishBatch
 from flaskiq.failure import Failure
-from flaskiq.message import FAILED_AT_HEADER
+from flaskiq.message import ENQUEUED_AT_HEADER, FAILED_AT_HEADER
 from flaskiq.store.flight import FLIGHT_HEADER, SNOOZE_HEADER, Flight
 from flaskiq.store.job_set import JobSet
 from flaskiq.store.place import Placed
@@ -56,7 +56,8 @@ class Puts(_Base):
         if message["properties"]["delivery_info"]["exchange"] or queue in self._expires:
             super()._put(queue, message, **kwargs)
             return
-        name, raw = self._list_of(queue, message), dumps(message)
+        headers = {**headers, ENQUEUED_AT_HEADER: round(time(), 3)}
+        name, raw = self._list_of(queue, message), dumps({**message, "headers": headers})
         batch = kwargs.get("_publish_batch")
         if batch is None:
             self.store.queues.push(queue, [raw], name)
@@ -67,7 +68,7 @@ class Puts(_Base):
     def _schedule(
         self, queue: str, message: dict[str, Any], at: float, batch: PublishBatch | None
     ) -> None:
-        headers, placed = message["headers"], self.placed(queue, message)
+        headers, placed = message["headers"], self.placed(queue, message, at)
         jobs = self.store.retry if headers.get("retries") else self.store.scheduled
         if batch is None:
             jobs.add(headers["id"], at, placed)
@@ -95,16 +96,16 @@ class Puts(_Base):
         failure: Failure | None = None,
     ) -> None:
         job_id = message["headers"]["id"]
-        placed = self.placed(queue, message)
+        placed = self.placed(queue, message, at)
         if not jobs.add_from_flight(job_id, at, placed, flight, failure):
             logger.warning("Job %s does not wait: others have been given it", job_id)
             self.store.count("fenced")
 
-    def placed(self, queue: str, message: dict[str, Any]) -> Placed:
-        """Return a message for a sorted set: the set says when it is due, the message does not."""
+    def placed(self, queue: str, message: dict[str, Any], at: float) -> Placed:
+        """Return a message for a sorted set: that says when it is due, the message has no eta."""
         key = self.store.keys.ready(self._list_of(queue, message))
-        timeless = {**message, "headers": {**message["headers"], "eta": None}}
-        return Placed(queue, key, dumps(timeless).encode())
+        headers = {**message["headers"], "eta": None, ENQUEUED_AT_HEADER: round(at, 3)}
+        return Placed(queue, key, dumps({**message, "headers": headers}).encode())
 
     def _list_of(self, queue: str, message: dict[str, Any]) -> str:
         return str(self._q_for_pri(queue, self._get_message_priority(message, reverse=False)))

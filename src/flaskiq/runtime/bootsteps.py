@@ -5,21 +5,24 @@ from __future__ import annotations
 import logging
 from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 from celery import Celery, bootsteps
+from celery.signals import worker_shutdown
 from celery.worker import state as worker_state
 from celery.worker.consumer.heart import Heart
+from redis import RedisError
 
 from flaskiq.broker.connection import open_store
 from flaskiq.broker.process import Process, processes
-from flaskiq.job import Job
-from flaskiq.message import read
 from flaskiq.runtime import refused, request
 from flaskiq.runtime.death import Verdict
-from flaskiq.runtime.failures import mourn
+from flaskiq.runtime.facts import facts_of, running
+from flaskiq.runtime.failures import fail
 from flaskiq.runtime.loops.loop import Loop
 from flaskiq.runtime.loops.promoter import Promoter
 from flaskiq.runtime.loops.reaper import Reaper
+from flaskiq.runtime.loops.recorder import Recorder
 from flaskiq.runtime.stop import arm_on_shutdown, install_quiet, push_back_prefetched
 from flaskiq.store.store import REMEMBERED
 
@@ -30,6 +33,19 @@ LISTENS = 1.0
 
 IDLE_HEART = 30.0
 """Seconds between two ``worker-heartbeat`` events of a worker that sends no events of its jobs."""
+
+
+_recorders: WeakSet[Recorder] = WeakSet()
+
+
+@worker_shutdown.connect(weak=False)
+def _record_the_rest(**_: Any) -> None:
+    for recorder in list(_recorders):
+        recorder.stop()
+        try:
+            recorder.flush()
+        except (RedisError, OSError) as error:
+            logger.warning("The last counts are lost, since Redis is out of reach: %s", error)
 
 
 class Loops(bootsteps.StartStopStep):
@@ -50,10 +66,26 @@ class Loops(bootsteps.StartStopStep):
         # At the end of a connection Celery makes the pool forget what no child has begun, and some
         # of it runs all the same. Here a job stays in hand over any number of connections.
         worker.pool.flush = None
+        recorder = Recorder(
+            lambda: open_store(app),
+            lambda: [process for process in processes() if process.serves_a_worker],
+            running,
+        )
+        # To the very end: what runs now ends after the other loops.
+        recorder.start()
+        _recorders.add(recorder)
         ttl = float(app.conf.broker_transport_options["heartbeat_ttl"])
+
+        def tell(verdict: Verdict) -> None:
+            fail(app, verdict.job_id, verdict.message, verdict.error)
+
         self._loops = [
             Promoter(lambda: open_store(app)),
-            Reaper(lambda: open_store(app), ttl, lambda verdict: fail(app, verdict)),
+            Reaper(
+                lambda: open_store(app),
+                ttl,
+                tell,
+            ),
         ]
         for loop in self._loops:
             loop.start()
@@ -84,6 +116,7 @@ class Reconcile(bootsteps.StartStopStep):
         """Take up the channel that was opened."""
         channel = consumer.task_consumer.channel
         channel.process.serves_a_worker = True
+        channel.process.facts = facts_of(consumer, channel.process)
         refused.install(consumer)
         consumer.call_soon_ack = partial(acknowledge_now, consumer)
         learn_revoked(channel.process)
@@ -138,10 +171,3 @@ def install(celery: Celery) -> None:
     """Add the steps to the workers of an app."""
     celery.steps["worker"].add(Loops)
     celery.steps["consumer"].add(Reconcile)
-
-
-def fail(celery: Celery, verdict: Verdict) -> None:
-    """Record the failure of a job that was buried, so that its result, chord and errbacks end."""
-    message = read(verdict.message)
-    celery.backend.mark_as_failure(verdict.job_id, verdict.error, request=message.context())
-    mourn(celery, Job.of(message.headers, message.args, message.kwargs), verdict.error)

@@ -6,6 +6,8 @@ in the process as it is.
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from itertools import chain, islice
@@ -16,6 +18,7 @@ from celery.worker.control import Panel, control_command, inspect_command
 
 from flaskiq.broker.control import cancel
 from flaskiq.message import read
+from flaskiq.runtime.stop import quiet
 from flaskiq.store.job_set import Entry
 from flaskiq.store.store import Store
 
@@ -46,6 +49,29 @@ def revoke(
         for each in set(maybe_list(task_id) or ()):
             cancel(state.app, channel.store, each)
     return _stock_revoke(state, task_id, terminate=terminate, signal=signal, **kwargs)
+
+
+@control_command(args=[("process", str)], signature="<identity>")
+def quiet_process(state: Any, process: str, **_: Any) -> dict[str, str]:
+    """Tell one process to fetch no more jobs, as the signal TSTP does."""
+    if not _is(state, process):
+        return {}
+    quiet(state.consumer)
+    return {"ok": f"{process} fetches no more jobs"}
+
+
+@control_command(args=[("process", str)], signature="<identity>")
+def stop_process(state: Any, process: str, **_: Any) -> dict[str, str]:
+    """Tell one process to end as the signal TERM does."""
+    if _is(state, process):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return {"ok": f"{process} ends when its jobs have"}
+    return {}
+
+
+def _is(state: Any, process: str) -> bool:
+    channel = _channel(state)
+    return channel is not None and channel.process.id == process
 
 
 def _channel(state: Any) -> Any:

@@ -20,7 +20,7 @@ from flaskiq.endings import Discard, Kill, Snooze
 from flaskiq.failure import Failure
 from flaskiq.handlers import call_each
 from flaskiq.job import Job
-from flaskiq.message import FAILED_AT_HEADER
+from flaskiq.message import FAILED_AT_HEADER, read
 from flaskiq.runtime.outcome import Dead, Discarded, Outcome
 from flaskiq.runtime.task import OUTCOME, WorkerTask
 from flaskiq.store.flight import FLIGHT_HEADER, Flight
@@ -101,6 +101,13 @@ def give_up(task: Task[..., Any] | None, job: Job, error: Exception) -> None:
     """Tell a Worker that there is no further attempt."""
     if isinstance(task, WorkerTask):
         call_each([task.worker.retries_exhausted], job, error)
+
+
+def fail(celery: Celery, job_id: str, raw: bytes, error: Exception) -> None:
+    """Record the failure of a job that was buried, so that its result, chord and errbacks end."""
+    message = read(raw)
+    celery.backend.mark_as_failure(job_id, error, request=message.context())
+    mourn(celery, Job.of(message.headers, message.args, message.kwargs), error)
 
 
 def mourn(celery: Celery, job: Job, error: Exception) -> None:

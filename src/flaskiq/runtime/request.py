@@ -27,13 +27,16 @@ from celery.worker import state
 from celery.worker.request import Request
 from redis import RedisError
 
+from flaskiq.endings import Discard, Snooze
 from flaskiq.job import Job
 from flaskiq.message import read
 from flaskiq.runtime import death
 from flaskiq.runtime.death import Verdict, verdict
 from flaskiq.runtime.failures import bury, failure_of, is_kept, mourn, shown
+from flaskiq.runtime.task import WorkerTask
 from flaskiq.store.flight import FLIGHT_HEADER, Flight
 from flaskiq.store.place import Placed
+from flaskiq.tally import Ended, Ending
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +60,12 @@ class JobRequest(_Request):
     _withheld: list[bool] | None = None
     """While a job ends that is to be buried: whether its acknowledgement was asked for."""
 
+    def on_success(self, failed__retval__runtime: tuple[Any, Any, float], **kwargs: Any) -> Any:
+        """Note how an attempt ended that its own process has ended."""
+        failed, value, seconds = failed__retval__runtime
+        self._note(_ending(self.task, _error_of(value)) if failed else "done", seconds)
+        return super().on_success(failed__retval__runtime, **kwargs)
+
     def on_failure(
         self, exc_info: ExceptionInfo, send_failed_event: bool = True, return_ok: bool = False
     ) -> Any:
@@ -73,6 +82,8 @@ class JobRequest(_Request):
     def _fail_here(self, exc_info: ExceptionInfo, end: Callable[[], Any], by_itself: bool) -> Any:
         """End a failed job; what its own process has not moved on goes to the dead set."""
         error = _error_of(exc_info)
+        if not by_itself and not isinstance(error, TimeLimitExceeded):
+            self._note(_ending(self.task, error))
         if isinstance(error, (Retry, Ignore, Terminated)):
             return end()
         if by_itself and not isinstance(error, Reject):
@@ -93,6 +104,7 @@ class JobRequest(_Request):
         if soft:
             end()
         else:
+            self._note("dead", timeout)
             self._end_dead(TimeLimitExceeded(timeout), "", end)
 
     def _end_dead(self, error: Exception, traceback: str, end: Callable[[], Any]) -> None:
@@ -181,11 +193,22 @@ class JobRequest(_Request):
         _seen.add(self)
         is_ending = state.should_stop not in (None, False)
         if not is_ending and self.message.channel.process.may_start(self.message.delivery_tag):
-            return bool(super().revoked())
+            was_revoked = self._already_revoked
+            is_revoked = bool(super().revoked())
+            if is_revoked and not was_revoked:
+                self._note("cancelled")
+            return is_revoked
         self._drop()
         if not is_ending:
             logger.warning("Task %s[%s] runs elsewhere and does not start here", self.name, self.id)
         return True
+
+    def _note(self, ending: Ending, seconds: float | None = None) -> None:
+        """Count an attempt; the recorder writes it (runtime/loops/recorder.py)."""
+        queue = self.delivery_info["routing_key"]
+        attempt = (self.request_dict.get("retries") or 0) + 1
+        ended = Ended(self.id, self.name, queue, attempt, ending, seconds, time())
+        self.message.channel.process.tally.note(ended)
 
     def _drop(self) -> None:
         """Let go of a job that ends here in another way than by its acknowledgement."""
@@ -200,6 +223,7 @@ class JobRequest(_Request):
 
     def _fail(self, decision: Verdict) -> None:
         logger.error("Task %s[%s] is dead: %s", self.name, self.id, decision.reason)
+        self._note("dead")
         error = decision.error
         # The context of this request says that the job is in flight, which it is no more.
         context = read(decision.message).context()
@@ -208,6 +232,16 @@ class JobRequest(_Request):
         )
         self.send_event("task-failed", exception=repr(error), traceback=None)
         mourn(self.app, self._job(), error)
+
+
+def _ending(task: Any, error: Any) -> Ending:
+    """How an attempt ended that raised."""
+    if isinstance(error, Retry):
+        return "snoozed" if isinstance(error.exc, Snooze) else "retried"
+    if isinstance(error, Terminated):
+        return "cancelled"
+    discards = task.worker.discard_on if isinstance(task, WorkerTask) else ()
+    return "discarded" if isinstance(error, (Ignore, Reject, Discard, *discards)) else "dead"
 
 
 def _error_of(exc_info: ExceptionInfo) -> Any:

@@ -83,11 +83,13 @@ def push_back_all(process: Process) -> int:
 def install_quiet(consumer_of: Any) -> None:
     """Let TSTP stop the fetching; running jobs go on, and the program stays until TERM."""
 
-    def quiet(*_: Any) -> None:
-        consumer = consumer_of()
-        logger.warning("TSTP: fetching no more jobs")
-        for queue in list(consumer.app.amqp.queues.consume_from):
-            consumer.cancel_task_queue(queue)
-
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTSTP, quiet)
+        signal.signal(signal.SIGTSTP, lambda *_: quiet(consumer_of()))
+
+
+def quiet(consumer: Any) -> None:
+    """Fetch nothing more."""
+    logger.warning("Quiet: fetching no more jobs")
+    consumer.task_consumer.channel.process.is_quiet = True
+    for queue in list(consumer.app.amqp.queues.consume_from):
+        consumer.cancel_task_queue(queue)

@@ -29,10 +29,9 @@ DEFAULTS: Mapping[str, Any] = {
     "result_serializer": "json",
     "accept_content": ("json",),
     "result_accept_content": ("json",),
-    # With queue_order_strategy below: strict order of the queues, nothing fetched ahead.
-    "worker_prefetch_multiplier": 1,
+    # With queue_order_strategy below: strict order of the queues, nothing fetched ahead. A prefetch
+    # multiplier that somebody has set ends it.
     "worker_disable_prefetch": True,
-    "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,
     # After a failover the old master refuses to write: connect again, do not end.
     "broker_channel_error_retry": True,
@@ -75,13 +74,18 @@ def warn_unread_keys(config: Mapping[str, Any]) -> None:
 
 def _advise(key: str) -> str:
     lower = key.lower().removeprefix("celery_")
-    new = lower if lower in _KNOWN else _TO_NEW_KEY.get(key.upper())
     if lower in _DEAD:
         return _DEAD[lower]
-    if new:
+    if new := name_of(key):
         return f"is called {new!r}"
     nearest = did_you_mean(lower, _KNOWN)
     return f"is not a setting of Celery{nearest or '; set other keys on flaskiq.celery.conf'}"
+
+
+def name_of(key: str) -> str | None:
+    """Return what Celery calls a setting today that somebody writes in upper case or as of old."""
+    lower = key.lower().removeprefix("celery_")
+    return lower if lower in _KNOWN else _TO_NEW_KEY.get(key.upper())
 
 
 def settings_of(celery: Celery) -> dict[str, Any]:
@@ -103,7 +107,8 @@ def build(values: Mapping[str, Any], adopted: Mapping[str, Any]) -> dict[str, An
     given = {**adopted, **values["CELERY"]}
     declared = given.get("task_queues")
     queues = declare_queues(declared or values["FLASKIQ_QUEUES"])
-    config = {**DEFAULTS, **given, **tls.require(values, given), **_feed(values)}
+    ahead = {"worker_disable_prefetch": values["CELERY_WORKER_PREFETCH_MULTIPLIER"] == 1}
+    config = {**DEFAULTS, **ahead, **given, **tls.require(values, given), **_feed(values)}
     own = config.setdefault("task_default_queue", _default_queue(values["FLASKIQ_QUEUES"]))
     if adopted and not declared and own not in {queue.name for queue in queues}:
         queues = (*queues, _declare(own, {}))
@@ -169,6 +174,8 @@ def _transport_options(values: Mapping[str, Any]) -> dict[str, Any]:
         "heartbeat_ttl": values["FLASKIQ_HEARTBEAT_TTL"],
         "dead_jobs": values["FLASKIQ_DEAD_JOBS"],
         "dead_age": values["FLASKIQ_DEAD_AGE"],
+        "history_jobs": values["FLASKIQ_HISTORY_JOBS"],
+        "history_age": values["FLASKIQ_HISTORY_AGE"],
         "shutdown_timeout": values["FLASKIQ_SHUTDOWN_TIMEOUT"],
         **given,
     }

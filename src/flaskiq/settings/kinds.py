@@ -7,7 +7,9 @@ the ``CELERY`` dict, where Celery reads it as "off".
 
 from __future__ import annotations
 
+import logging
 import math
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta, tzinfo
@@ -60,6 +62,18 @@ def _count(value: Any) -> int | None:
     if value is None:
         return None
     if (count := _integer(value)) < 1:
+        raise ValueError(value)
+    return count
+
+
+def _whole(value: Any) -> int:
+    if (number := _integer(value)) < 0:
+        raise ValueError(value)
+    return number
+
+
+def _ahead(value: Any) -> int:
+    if (count := _integer(value)) < 0:
         raise ValueError(value)
     return count
 
@@ -169,6 +183,19 @@ def _results(value: Any) -> str:
     return str(url)
 
 
+def _switch_or_none(value: Any) -> bool | None:
+    return None if value is None else _switch(value)
+
+
+def _log_format(value: Any) -> str:
+    logging.Formatter(value)  # a ValueError if it shows nothing of a record
+    return str(value)
+
+
+def _options(value: Any) -> tuple[str, ...]:
+    return tuple(shlex.split(value) if isinstance(value, str) else map(str, value))
+
+
 def _celery(value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise TypeError(value)
@@ -182,12 +209,18 @@ def one_of(*words: str) -> Kind:
 
 TEXT = Kind("a text", str.strip)
 BOOL = Kind("true or false (also 1, yes, on, 0, no, off)", _switch)
+BOOL_OR_NONE = Kind(BOOL.expects, _switch_or_none)
 INTEGER = Kind("a whole number", _integer)
 FLOAT = Kind("a number", _number)
 COUNT = Kind("a whole number, at least 1", _count)
+WHOLE = Kind("a whole number, 0 for none", _whole)
+AHEAD = Kind("a whole number, 0 for no limit", _ahead)
 PROCESSES = Kind("a whole number, at least 1, or auto", _processes)
 SECONDS = Kind("a number of seconds, 0 for no limit", _seconds)
 PERIOD = Kind("a number of seconds, at least 1", _at_least_a_second)
+LEVEL = one_of("debug", "info", "warning", "error", "critical", "fatal")
+LOG_FORMAT = Kind("a format of Python's logging such as [%(levelname)s] %(message)s", _log_format)
+OPTIONS = Kind("options as on the command line, quotes closed", _options)
 MODULES = Kind("names of packages such as workers,shop.workers, each once", _modules)
 QUEUES = Kind("names of queues such as critical,default,low, each once", queue_names)
 WEIGHTS = Kind("weights of queues such as critical=6,default=3,low=1, at least 1", _weights)

@@ -148,12 +148,31 @@ TABLE: tuple[Setting, ...] = (
         "Seconds that a job is kept in the dead set.",
     ),
     Setting(
+        "FLASKIQ_HISTORY_JOBS",
+        1_000,
+        kinds.WHOLE,
+        "Finished jobs that are remembered, so that one can be found by its id; 0 for none.",
+    ),
+    Setting(
+        "FLASKIQ_HISTORY_AGE",
+        DAY,
+        kinds.PERIOD,
+        "Seconds that a finished job is remembered.",
+    ),
+    Setting(
         "CELERY_BROKER_URL",
         "redis://localhost:6379/0",
         kinds.BROKER,
         "The Redis or Valkey that holds the queues.",
         celery="broker_url",
         alias="BROKER_URL",
+    ),
+    Setting(
+        "CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP",
+        True,
+        kinds.BOOL,
+        "Let a worker that starts before Redis wait for it; false ends it.",
+        celery="broker_connection_retry_on_startup",
     ),
     Setting(
         "CELERY_RESULT_BACKEND",
@@ -206,11 +225,60 @@ TABLE: tuple[Setting, ...] = (
         celery="worker_concurrency",
     ),
     Setting(
+        "CELERY_WORKER_PREFETCH_MULTIPLIER",
+        1,
+        kinds.AHEAD,
+        "Jobs that a worker holds for each that it runs; unless it is 1, the order of the queues "
+        "holds per fetch only.",
+        celery="worker_prefetch_multiplier",
+    ),
+    Setting(
         "CELERY_WORKER_MAX_TASKS_PER_CHILD",
         1000,
         kinds.COUNT,
         "Jobs after which a process is replaced, so that leaked memory comes back.",
         celery="worker_max_tasks_per_child",
+    ),
+    Setting(
+        "CELERY_WORKER_DISABLE_RATE_LIMITS",
+        False,
+        kinds.BOOL,
+        "Run tasks as often as they come, whatever rate_limit they have.",
+        celery="worker_disable_rate_limits",
+    ),
+    Setting(
+        "CELERY_WORKER_LOGLEVEL",
+        None,
+        kinds.LEVEL,
+        "What a worker logs, from this level on; by default info, and warning with celery worker.",
+    ),
+    Setting(
+        "CELERY_WORKER_LOG_FORMAT",
+        None,
+        kinds.LOG_FORMAT,
+        "The form of a line in a worker's log; by default Celery's.",
+        celery="worker_log_format",
+    ),
+    Setting(
+        "CELERY_WORKER_LOG_COLOR",
+        None,
+        kinds.BOOL_OR_NONE,
+        "Colours in a worker's log; by default on a terminal only.",
+        celery="worker_log_color",
+    ),
+    Setting(
+        "CELERY_WORKER_HIJACK_ROOT_LOGGER",
+        True,
+        kinds.BOOL,
+        "Let a worker replace the handlers of the root logger: all its lines have one form.",
+        celery="worker_hijack_root_logger",
+    ),
+    Setting(
+        "CELERY_WORKER_OPTS",
+        None,
+        kinds.OPTIONS,
+        "Further options of celery worker, such as --without-gossip; those of the command line "
+        "come before.",
     ),
     Setting(
         "CELERY_WORKER_SEND_TASK_EVENTS",
@@ -225,6 +293,12 @@ TABLE: tuple[Setting, ...] = (
         kinds.BOOL,
         "Send an event when a job is enqueued, too.",
         celery="task_send_sent_event",
+    ),
+    Setting(
+        "ENABLE_FLOWER",
+        Derived("true in development, else false", _follow_env),
+        kinds.BOOL,
+        "Run Flower with flaskiq dev.",
     ),
     Setting(
         "CELERY_TIMEZONE",

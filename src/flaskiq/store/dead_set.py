@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import time
 from typing import Any, NamedTuple
 
 from redis import Redis
@@ -29,7 +30,6 @@ class DeadSet(JobSet):
         super().__init__(client, keys, "dead")
         self._caps = caps
         self._bury = script.load(client, "bury")
-        self._replay = script.load(client, "replay")
 
     def bury(self, job_id: str, placed: Placed, failure: Failure) -> None:
         """Put a job that is nowhere else into the set."""
@@ -56,14 +56,18 @@ class DeadSet(JobSet):
     def _run(self, inflight: list[str], arguments: list[Any]) -> bool:
         return bool(self._bury([self._zset, self._jobs, self._failures, *inflight], arguments))
 
+    def trim(self) -> None:
+        """Forget the jobs that are too old or too many; each burial forgets some, too."""
+        too_old = self._client.zcount(self._zset, "-inf", time() - self._caps.age)
+        too_many = len(self) - self._caps.jobs
+        while (most := min(1000, max(too_old, too_many))) > 0:
+            oldest = self._client.zrange(self._zset, 0, most - 1)
+            self.remove_all([job_id.decode() for job_id in oldest])
+            too_old, too_many = too_old - most, too_many - most
+
     def retry(self, job_id: str) -> bool:
         """Put a dead job behind the others of its queue; return whether it was there.
 
         It keeps its id and its family; its attempts are counted anew.
         """
-        value = self._client.hget(self._jobs, job_id)
-        if value is None:
-            return False
-        placed = Placed.unpack(value)
-        keys = [self._zset, self._jobs, self._failures, placed.list, self._keys.wake + placed.queue]
-        return bool(self._replay(keys, [job_id, value, renewed(placed.message)]))
+        return self._release_as(job_id, renewed)

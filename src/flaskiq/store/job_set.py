@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from time import time
 from typing import Any, NamedTuple
 
 from redis import Redis
 
 from flaskiq.failure import Failure
+from flaskiq.message import ready_since
 from flaskiq.store import script
 from flaskiq.store.flight import Flight
 from flaskiq.store.keys import Keys
@@ -46,6 +48,9 @@ class JobSet:
         self._zset, self._jobs, self._failures = keys[name], keys.jobs(name), keys.failures(name)
         self._schedule = script.load(client, "schedule")
         self._take_out = script.load(client, "take_out")
+        self._page = script.load(client, "page")
+        self._release = script.load(client, "release")
+        self._reschedule = script.load(client, "reschedule")
 
     def add(self, job_id: str, at: float, placed: Placed) -> None:
         """Put a job into the set, in place of one with the same id."""
@@ -74,21 +79,50 @@ class JobSet:
 
     @property
     def _set_keys(self) -> list[str]:
-        return [self._zset, self._jobs, self._failures, self._keys.promoter]
+        return [*self.own_keys, self._keys.promoter]
+
+    @property
+    def own_keys(self) -> list[str]:
+        """The keys that hold it: sorted set, messages, failures."""
+        return [self._zset, self._jobs, self._failures]
 
     def remove(self, job_id: str) -> Placed | None:
         """Take a job out and return it; None if it is not there."""
-        value = self._take_out([self._zset, self._jobs, self._failures], [job_id])
+        value = self._take_out(self.own_keys, [job_id])
         return Placed.unpack(value) if value else None
+
+    def remove_all(self, job_ids: Sequence[str]) -> dict[str, Placed]:
+        """Take jobs out in one round trip; return those that were there."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for job_id in job_ids:
+                self._take_out(self.own_keys, [job_id], client=pipe)
+            values = pipe.execute()
+        found = zip(job_ids, values, strict=True)
+        return {job_id: Placed.unpack(value) for job_id, value in found if value}
 
     def reschedule(self, job_id: str, at: float) -> bool:
         """Change when a job is due; return whether it is there."""
-        with self._client.pipeline() as pipe:
-            pipe.zadd(self._zset, {job_id: at}, xx=True)
-            pipe.zscore(self._zset, job_id)
-            pipe.lpush(self._keys.promoter, 1)
-            pipe.ltrim(self._keys.promoter, 0, 0)
-            return pipe.execute()[1] is not None
+        value = self._client.hget(self._jobs, job_id)
+        if value is None:
+            return False
+        placed = Placed.unpack(value)
+        changed = placed._replace(message=ready_since(placed.message, at)).pack()
+        keys = [self._zset, self._jobs, self._keys.promoter]
+        return bool(self._reschedule(keys, [job_id, value, at, changed]))
+
+    def release(self, job_id: str) -> bool:
+        """Put a job behind the others of its queue now; return whether it was there."""
+        return self._release_as(job_id, lambda message: ready_since(message, time()))
+
+    def _release_as(self, job_id: str, change: Callable[[bytes], bytes]) -> bool:
+        value = self._client.hget(self._jobs, job_id)
+        if value is None:
+            return False
+        placed = Placed.unpack(value)
+        token = self._keys.wake + placed.queue
+        finished = [self._keys.finished, self._keys.jobs("finished")]
+        keys = [*self.own_keys, placed.list, token, *finished]
+        return bool(self._release(keys, [job_id, value, change(placed.message)]))
 
     def find(self, job_id: str) -> Entry | None:
         """Return the job with this id, or None."""
@@ -102,15 +136,20 @@ class JobSet:
     def __len__(self) -> int:
         return int(self._client.zcard(self._zset))
 
+    def page(self, after: tuple[float, str] | None = None, length: int = PAGE) -> list[Entry]:
+        """Return the jobs behind the one with this time and id, which may have gone meanwhile."""
+        cursor = [repr(after[0]), after[1]] if after else ["", ""]
+        found = self._page(self.own_keys, [*cursor, length])
+        parts = zip(found[::4], found[1::4], found[2::4], found[3::4], strict=True)
+        return [
+            Entry.read(job_id.decode(), float(at), value, failure)
+            for job_id, at, value, failure in parts
+            if value
+        ]
+
     def __iter__(self) -> Iterator[Entry]:
-        """Yield the jobs, the first due first, in pages; jobs that move meanwhile may be missed."""
-        start = 0
-        while page := self._client.zrange(self._zset, start, start + PAGE - 1, withscores=True):
-            ids = [job_id for job_id, _ in page]
-            values, failures = (
-                self._client.hmget(key, ids) for key in (self._jobs, self._failures)
-            )
-            for (job_id, at), value, failure in zip(page, values, failures, strict=True):
-                if value:
-                    yield Entry.read(job_id.decode(), at, value, failure)
-            start += PAGE
+        """Yield the jobs, the first due first; none that stays is missed while others move."""
+        after: tuple[float, str] | None = None
+        while page := self.page(after):
+            yield from page
+            after = page[-1].at, page[-1].id

@@ -7,9 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Keys:
-    """Key names below a ``global_keyprefix``, which is kombu's: empty unless configured."""
+    """Key names below a ``global_keyprefix``, which is kombu's: empty unless configured.
+
+    ``separator`` and ``priorities`` are kombu's too (``sep`` and ``priority_steps``).
+    """
 
     prefix: str = ""
+    separator: str = "\x06\x16"
+    priorities: tuple[int, ...] = (0, 3, 6, 9)
 
     def __getitem__(self, name: str) -> str:
         return f"{self.prefix}flaskiq:{name}"
@@ -17,6 +22,11 @@ class Keys:
     def ready(self, name: str) -> str:
         """A list of ready jobs: kombu's name of a queue or of one of its priority sub-lists."""
         return f"{self.prefix}{name}"
+
+    def lists(self, queue: str) -> list[str]:
+        """The lists of a queue's ready jobs, one for each message priority, the first first."""
+        names = (f"{queue}{self.separator}{step}" if step else queue for step in self.priorities)
+        return [self.ready(name) for name in names]
 
     @property
     def wake(self) -> str:
@@ -44,6 +54,14 @@ class Keys:
         """String that exists while a process lives."""
         return self[f"heartbeat:{process}"]
 
+    def facts(self, process: str) -> str:
+        """Hash of what a process tells of itself: host, queues, memory and so on."""
+        return self[f"process:{process}"]
+
+    def running(self, process: str) -> str:
+        """Hash of the jobs that run in a process: job id -> worker, queue, attempt, since, seq."""
+        return self[f"running:{process}"]
+
     @property
     def processes(self) -> str:
         """Set of the processes that may fetch."""
@@ -68,3 +86,16 @@ class Keys:
     def counters(self) -> str:
         """Hash of counts since the beginning."""
         return self["counters"]
+
+    def day(self, day: str) -> str:
+        """Hash of the counts of a day (UTC), such as ``2026-11-25``."""
+        return self[f"day:{day}"]
+
+    def minute(self, minute: str) -> str:
+        """Hash of the counts and run times of a minute (UTC), such as ``2026-11-25T18:30``."""
+        return self[f"minute:{minute}"]
+
+    @property
+    def finished(self) -> str:
+        """Sorted set of the ids of jobs that finished last, by when."""
+        return self["finished"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from redis import Redis
@@ -15,6 +16,12 @@ from flaskiq.store.prepared_fetch import PreparedFetch, Source
 
 LATEST = 900
 """Seconds after which no command of a lost process arrives any more: TCP has given up."""
+
+
+Facts = Mapping[str, str | int | float]
+"""What a process tells of itself."""
+
+NOTHING: Facts = MappingProxyType({})
 
 
 class Fetched(NamedTuple):
@@ -71,21 +78,24 @@ class Processes:
         self._declare_dead = script.load(client, "declare_dead")
         self._survey = script.load(client, "survey")
 
-    def register(self, process: str, ttl: float) -> Pulse:
+    def register(self, process: str, ttl: float, facts: Facts = NOTHING) -> Pulse:
         """Let a process fetch: the heartbeat first, or a reaper could bury it at once."""
-        self.beat(process, ttl)
+        self.beat(process, ttl, facts)
         self._client.sadd(self._keys.processes, process)
-        return self.beat(process, ttl)
+        return self.beat(process, ttl, facts)
 
-    def beat(self, process: str, ttl: float) -> Pulse:
-        """Say that a process lives, for ``ttl`` seconds."""
+    def beat(self, process: str, ttl: float, facts: Facts = NOTHING) -> Pulse:
+        """Say that a process lives, for ``ttl`` seconds, and what it tells of itself."""
         keys = [
             self._keys.heartbeat(process),
             self._keys.processes,
             self._keys.paused,
             self._keys.inflight(process),
+            self._keys.facts(process),
+            self._keys.running(process),
         ]
-        alive, paused, inflight = self._beat(keys, [process, int(ttl * 1000)])
+        told = [part for fact in facts.items() for part in fact]
+        alive, paused, inflight = self._beat(keys, [process, int(ttl * 1000), *told])
         return Pulse(
             bool(alive),
             frozenset(queue.decode() for queue in paused),
@@ -98,11 +108,28 @@ class Processes:
             pipe.srem(self._keys.processes, process)
             pipe.zadd(self._keys.lost_processes, {process: time.time()})
             pipe.delete(self._keys.heartbeat(process))
+            pipe.delete(self._keys.facts(process), self._keys.running(process))
             pipe.execute()
 
     def live(self) -> set[str]:
         """The processes that may fetch."""
         return {each.decode() for each in self._client.smembers(self._keys.processes)}
+
+    def lost(self) -> set[str]:
+        """The processes that have ended or are dead, and may have jobs in flight still."""
+        return {each.decode() for each in self._client.zrange(self._keys.lost_processes, 0, -1)}
+
+    def facts(self) -> dict[str, dict[str, str]]:
+        """What each process that may fetch tells of itself; empty for one that is silent."""
+        identities = sorted(self.live())
+        with self._client.pipeline(transaction=False) as pipe:
+            for identity in identities:
+                pipe.hgetall(self._keys.facts(identity))
+            found = pipe.execute()
+        return {
+            identity: {name.decode(): value.decode() for name, value in facts.items()}
+            for identity, facts in zip(identities, found, strict=True)
+        }
 
     def survey(self) -> Survey:
         """Return who has no heartbeat, and who is lost and not settled yet."""

@@ -7,13 +7,17 @@ from typing import Any, NamedTuple
 
 from redis import Redis
 
+from flaskiq.failure import Failure
 from flaskiq.store import script
 from flaskiq.store.dead_set import Caps, DeadSet
+from flaskiq.store.flight import Flight
 from flaskiq.store.job_set import JobSet
 from flaskiq.store.keys import Keys
 from flaskiq.store.place import Placed
 from flaskiq.store.processes import Processes
 from flaskiq.store.queues import Queues
+from flaskiq.store.ready import Ready
+from flaskiq.store.statistics import History, Statistics
 
 PROMOTED_AT_ONCE = 100
 
@@ -31,15 +35,25 @@ class Promotion(NamedTuple):
 class Store:
     """The structures of one database, over a client that returns bytes."""
 
-    def __init__(self, client: Redis, prefix: str = "", caps: Caps | None = None) -> None:
+    def __init__(
+        self,
+        client: Redis,
+        keys: Keys | None = None,
+        caps: Caps | None = None,
+        history: History | None = None,
+    ) -> None:
         self.client: Any = client  # redis-py types one return for sync and async
-        self.keys = Keys(prefix)
+        self.keys = keys or Keys()
         self.scheduled = JobSet(client, self.keys, "scheduled")
         self.retry = JobSet(client, self.keys, "retry")
         self.dead = DeadSet(client, self.keys, caps or Caps())
         self.queues = Queues(client, self.keys)
+        self.ready = Ready(client, self.keys)
         self.processes = Processes(client, self.keys)
+        self.statistics = Statistics(client, self.keys, history or History())
         self._promote = script.load(client, "promote")
+        self._kill = script.load(client, "kill")
+        self._seek_in_flight = script.load(client, "seek_in_flight")
 
     def promote(self) -> Promotion:
         """Move due jobs of the scheduled and the retry set to their queues."""
@@ -64,6 +78,26 @@ class Store:
         """Add to one of the counts since the beginning."""
         self.client.hincrby(self.keys.counters, name, by)
 
+    def kill(self, job_id: str, jobs: JobSet, failure: Failure) -> Placed | None:
+        """Move a job from the scheduled or the retry set into the dead set; None if it is gone.
+
+        ``failure`` is kept for one that has not failed yet.
+        """
+        value = self._kill([*jobs.own_keys, *self.dead.own_keys], [job_id, failure.pack()])
+        return Placed.unpack(value) if value else None
+
+    def in_flight(self, text: str) -> list[tuple[Flight, Placed]]:
+        """The jobs in flight whose message has a text, such as an id."""
+        processes = sorted(self.processes.live() | self.processes.lost())
+        if not processes:
+            return []
+        found = self._seek_in_flight([self.keys.inflight(each) for each in processes], [text])
+        parts = zip(found[::3], found[1::3], found[2::3], strict=True)
+        return [
+            (Flight(processes[place - 1], int(seq)), Placed.unpack(value))
+            for place, seq, value in parts
+        ]
+
     def cancel(self, job_id: str, remembered: float = REMEMBERED) -> Placed | None:
         """Never run a job: take it out if it waits, and remember its id for so many seconds.
 
@@ -72,6 +106,11 @@ class Store:
         self.client.zadd(self.keys.cancelled, {job_id: time.time() + remembered})
         waited = [jobs.remove(job_id) for jobs in (self.scheduled, self.retry)]
         return waited[0] or waited[1]
+
+    def is_cancelled(self, job_id: str) -> bool:
+        """Whether a job must not run."""
+        until = self.client.zscore(self.keys.cancelled, job_id)
+        return until is not None and until > time.time()
 
     def cancelled(self) -> list[str]:
         """The ids that must not run; forgets those whose time is over."""

@@ -1,0 +1,40 @@
+"""Read and operate: what is in Redis, and what can be done about it.
+
+::
+
+    from flaskiq import api
+
+    api.find("0f0c...").state                  # State.RETRYING
+    api.Queue("low").pause()
+    api.RetrySet().delete_all(api.Filter(worker="shop.Import"))
+    for process in api.ProcessSet(): ...
+
+Everything is about the current app (``flaskiq.current``). Iterating is safe while jobs move.
+"""
+
+from flaskiq.api.filter import Filter
+from flaskiq.api.find import cancel, find
+from flaskiq.api.job_record import JobRecord
+from flaskiq.api.processes import Process, ProcessSet, RunningJob, running
+from flaskiq.api.queue import Queue
+from flaskiq.api.sets import DeadSet, RetrySet, ScheduledSet
+from flaskiq.api.stats import Stats, Times
+from flaskiq.job import State
+
+__all__ = [
+    "DeadSet",
+    "Filter",
+    "JobRecord",
+    "Process",
+    "ProcessSet",
+    "Queue",
+    "RetrySet",
+    "RunningJob",
+    "ScheduledSet",
+    "State",
+    "Stats",
+    "Times",
+    "cancel",
+    "find",
+    "running",
+]

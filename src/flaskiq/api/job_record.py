@@ -1,0 +1,84 @@
+"""JobRecord: what is known of one job."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from flaskiq.failure import Failure
+from flaskiq.job import State
+from flaskiq.message import ENQUEUED_AT_HEADER, Message, read
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRecord:
+    """One job as it was found; times in seconds since the epoch.
+
+    ``at`` is when it is due (scheduled, retrying), when it died or finished, or since when it is
+    ready or runs; ``process`` is where it runs or is in flight; ``seconds`` how long it ran. What
+    is not known is None.
+    """
+
+    id: str
+    state: State
+    worker: str | None = None
+    queue: str | None = None
+    attempt: int | None = None
+    at: float | None = None
+    process: str | None = None
+    failure: Failure | None = None
+    seconds: float | None = None
+    raw: bytes | None = None
+    """Its message, byte by byte."""
+
+    @classmethod
+    def of(cls, raw: bytes, state: State, queue: str, **known: Any) -> JobRecord:
+        """Return the record of a message; one that nobody can read has no worker."""
+        headers = _headers(raw)
+        facts = {
+            "id": str(headers.get("id") or ""),
+            "worker": headers.get("task"),
+            "attempt": int(headers.get("retries") or 0) + 1 if headers else None,
+            "at": headers.get(ENQUEUED_AT_HEADER),
+        }
+        return cls(state=state, queue=queue, raw=raw, **{**facts, **known})
+
+    @cached_property
+    def message(self) -> Message | None:
+        """Its message, None if there is none or nobody can read it."""
+        try:
+            return read(self.raw) if self.raw is not None else None
+        except (ValueError, KeyError, TypeError):
+            return None
+
+    @property
+    def args(self) -> Sequence[Any] | None:
+        """The positional arguments."""
+        return self.message.args if self.message else None
+
+    @property
+    def kwargs(self) -> Mapping[str, Any] | None:
+        """The keyword arguments."""
+        return self.message.kwargs if self.message else None
+
+    @property
+    def headers(self) -> Mapping[str, Any]:
+        """The headers of its message."""
+        return _headers(self.raw) if self.raw is not None else {}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it in plain data, for JSON."""
+        found = {name: value for name, value in asdict(self).items() if name != "raw"}
+        failure = self.failure._asdict() if self.failure else None
+        return {**found, "args": self.args, "kwargs": self.kwargs, "failure": failure}
+
+
+def _headers(raw: bytes) -> dict[str, Any]:
+    try:
+        headers = json.loads(raw)["headers"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return headers if isinstance(headers, dict) else {}

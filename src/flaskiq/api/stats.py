@@ -1,0 +1,155 @@
+"""Stats: how many jobs, how many failed, and how long they run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from flaskiq import current, histogram
+from flaskiq.api.processes import running
+from flaskiq.store.statistics import Counts
+from flaskiq.tally import FAILED, Ending, field
+
+ENDINGS: tuple[Ending, ...] = ("done", "retried", "snoozed", "dead", "discarded", "cancelled")
+
+
+@dataclass(frozen=True)
+class Times:
+    """Attempts of one Worker or queue that ended within some minutes; run times in seconds."""
+
+    name: str
+    minutes: int
+    endings: Counts
+    mean: float | None
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+    @property
+    def processed(self) -> int:
+        """Attempts that ended in any way."""
+        return sum(self.endings.values())
+
+    @property
+    def failed(self) -> int:
+        """Attempts that failed."""
+        return sum(self.endings.get(each, 0) for each in FAILED)
+
+
+class Stats:
+    """Figures of the whole app. Counts are up to a second old.
+
+    ``processed`` counts every attempt, the failed ones too, as Sidekiq does.
+    """
+
+    def __init__(self) -> None:
+        self._state = current.state()
+        self._statistics = self._state.store.statistics
+
+    @property
+    def processed(self) -> int:
+        """Attempts that have ended since the beginning."""
+        return _processed(self._statistics.totals())
+
+    @property
+    def failed(self) -> int:
+        """Attempts that have failed since the beginning."""
+        return _failed(self._statistics.totals())
+
+    @property
+    def endings(self) -> dict[str, int]:
+        """Attempts since the beginning by how they ended."""
+        totals = self._statistics.totals()
+        return {ending: totals.get(ending, 0) for ending in ENDINGS}
+
+    @property
+    def enqueued(self) -> int:
+        """Ready jobs of all queues."""
+        return sum(self.queues().values())
+
+    @property
+    def scheduled(self) -> int:
+        """Jobs that wait for their time."""
+        return len(self._state.store.scheduled)
+
+    @property
+    def retries(self) -> int:
+        """Jobs that wait for another attempt."""
+        return len(self._state.store.retry)
+
+    @property
+    def dead(self) -> int:
+        """Jobs that gave up."""
+        return len(self._state.store.dead)
+
+    @property
+    def busy(self) -> int:
+        """Jobs that run."""
+        return len(running())
+
+    def queues(self) -> dict[str, int]:
+        """How many ready jobs each queue has."""
+        return self._state.store.ready.sizes(list(self._state.celery.amqp.queues))
+
+    def days(self, count: int = 7) -> dict[date, tuple[int, int]]:
+        """Attempts of the last days (UTC), today first: how many ended, how many failed."""
+        found = self._statistics.days(count)
+        return {day: (_processed(counts), _failed(counts)) for day, counts in found.items()}
+
+    def workers(self, minutes: int = 60) -> list[Times]:
+        """Attempts of the last minutes by Worker, the most often run first; eight hours at most."""
+        return self._times("worker", minutes)
+
+    def queue_times(self, minutes: int = 60) -> list[Times]:
+        """The same by queue."""
+        return self._times("queue", minutes)
+
+    def _times(self, kind: str, minutes: int) -> list[Times]:
+        sums = _sum(self._statistics.minutes(minutes).values())
+        names = set(_names(kind, sums))
+        found = [_times_of(kind, name, sums, minutes) for name in names]
+        return sorted(found, key=lambda each: (-each.processed, each.name))
+
+
+def _sum(counts: Iterable[Counts]) -> Counts:
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each)
+    return total
+
+
+def _names(kind: str, counts: Counts) -> Iterator[str]:
+    for name in counts:
+        first, _, rest = name.partition("|")
+        if first == kind:
+            yield rest.rpartition("|")[0]
+
+
+def _times_of(kind: str, name: str, counts: Counts, minutes: int) -> Times:
+    endings: dict[str, int] = {
+        ending: counts.get(field(kind, name, ending), 0) for ending in ENDINGS
+    }
+    sizes = {
+        size: counts[field(kind, name, str(size))]
+        for size in range(len(histogram.BOUNDS) + 1)
+        if field(kind, name, str(size)) in counts
+    }
+    microseconds = counts.get(field(kind, name, "us"))
+    ran = sum(sizes.values())
+    return Times(
+        name,
+        minutes,
+        endings,
+        microseconds / 1e6 / ran if microseconds is not None and ran else None,
+        *(histogram.percentile(sizes, fraction) for fraction in (0.5, 0.95, 0.99)),
+    )
+
+
+def _processed(counts: Counts) -> int:
+    return sum(counts.get(ending, 0) for ending in ENDINGS)
+
+
+def _failed(counts: Counts) -> int:
+    return sum(counts.get(ending, 0) for ending in FAILED)

@@ -1,0 +1,97 @@
+"""Facts: what a worker tells of itself with each heartbeat."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from time import monotonic, time
+from typing import Any
+
+import psutil
+from celery.worker import state
+
+from flaskiq.broker.process import Process
+from flaskiq.runtime.pools import pool_name
+from flaskiq.store.flight import FLIGHT_HEADER, Flight
+from flaskiq.store.processes import Facts
+from flaskiq.store.statistics import Running
+
+
+def facts_of(consumer: Any, process: Process) -> Callable[[], Facts]:
+    """Return a function that describes the worker of a consumer as it is when it is called."""
+    usage = Usage()
+    fixed: Facts = {
+        "node": consumer.hostname,
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "pool": pool_name(type(consumer.pool)),
+        "concurrency": consumer.pool.num_processes or 1,
+        "started_at": round(time(), 3),
+    }
+
+    def facts() -> Facts:
+        queues = [] if process.is_quiet else list(consumer.app.amqp.queues.consume_from)
+        return {
+            **fixed,
+            **usage.measure(),
+            "queues": json.dumps(queues),
+            "quiet": int(process.is_quiet),
+            "beat_at": round(time(), 3),
+        }
+
+    return facts
+
+
+def running() -> dict[str, Running]:
+    """The jobs that run in this worker and its children, by id."""
+    requests: list[Any] = _snapshot(state.active_requests)
+    return {
+        request.id: Running(
+            request.name,
+            request.delivery_info["routing_key"],
+            (request.request_dict.get("retries") or 0) + 1,
+            round(request.time_start, 3),
+            Flight.parse(request.message.headers[FLIGHT_HEADER]).seq,
+        )
+        for request in requests
+        if request.time_start and FLIGHT_HEADER in request.message.headers
+    }
+
+
+def _snapshot(requests: Any) -> list[Any]:
+    """Copy a set that other threads change."""
+    while True:
+        with suppress(RuntimeError):  # it changed size meanwhile
+            return list(requests)
+
+
+class Usage:
+    """Memory and processor time of this process and its children."""
+
+    def __init__(self) -> None:
+        self._own = psutil.Process()
+        self._used, self._at = self._seconds(), monotonic()
+
+    def measure(self) -> Facts:
+        """Return ``rss`` in bytes, and ``cpu`` in percent of one processor since the last call."""
+        used, at = self._seconds(), monotonic()
+        cpu = 100 * (used - self._used) / max(at - self._at, 0.001)
+        self._used, self._at = used, at
+        rss = sum(_of(each, lambda each: each.memory_info().rss) for each in self._all())
+        return {"rss": int(rss), "cpu": round(max(0.0, cpu), 1)}
+
+    def _seconds(self) -> float:
+        return sum(_of(each, lambda each: sum(each.cpu_times()[:2])) for each in self._all())
+
+    def _all(self) -> list[psutil.Process]:
+        return [self._own, *self._own.children(recursive=True)]
+
+
+def _of(process: psutil.Process, value: Callable[[psutil.Process], float]) -> float:
+    try:
+        return value(process)
+    except psutil.Error:  # it has just ended
+        return 0.0

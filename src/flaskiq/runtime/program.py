@@ -1,0 +1,65 @@
+"""The program ``celery worker``: what it reads besides its command line.
+
+Celery's settings have no place for the options of ``celery worker`` that act before a worker
+exists, such as the log level. Celery lets an app add options of its own (``user_options``): a
+hidden one, which is processed before all others, hands click the settings as defaults. So a flag
+comes first, then the variable of that option, then the settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+from kombu.utils.compat import detect_environment
+
+from flaskiq.settings import Settings
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+OPTS = "CELERY_WORKER_OPTS"
+PATCHING = ("gevent", "eventlet")
+
+
+def install(celery: Celery, settings: Settings) -> None:
+    """Let the workers of ``celery`` read the settings."""
+    option = click.Option(
+        ["--settings-of-flaskiq"],
+        is_flag=True,
+        is_eager=True,
+        hidden=True,
+        expose_value=False,
+        callback=partial(_read, settings),
+    )
+    celery.user_options["worker"].add(option)
+
+
+def _read(settings: Settings, context: click.Context, _option: click.Parameter, _: Any) -> None:
+    # `flaskiq worker start` and app.start() do not set it; the same variables act there.
+    context.auto_envvar_prefix = context.auto_envvar_prefix or "CELERY_WORKER"
+    level = settings["CELERY_WORKER_LOGLEVEL"]
+    context.default_map = {
+        **({"loglevel": level} if level else {}),
+        **_options(context, settings[OPTS] or ()),
+        **(context.default_map or {}),
+    }
+
+
+def _options(context: click.Context, words: tuple[str, ...]) -> Mapping[str, Any]:
+    """Return what the words of the variable say, by the names of the options."""
+    try:
+        values, rest, _ = context.command.make_parser(context).parse_args(list(words))
+    except click.UsageError as error:
+        raise click.UsageError(f"{OPTS}: {error.format_message()}", context) from None
+    if rest:
+        raise click.UsageError(f"{OPTS}: {rest[0]!r} is no option of celery worker", context)
+    if values.get("pool") in PATCHING and detect_environment() == "default":
+        raise click.UsageError(
+            f"{OPTS}: --pool={values['pool']} comes too late here, as Celery patches Python before "
+            "it reads variables: write it on the command line",
+            context,
+        )
+    return values

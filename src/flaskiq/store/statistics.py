@@ -1,0 +1,132 @@
+"""Statistics: how attempts ended and how long they ran, what runs now, and what finished last."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta, timezone
+from typing import Any, NamedTuple
+
+from redis import Redis
+
+from flaskiq.store import script
+from flaskiq.store.keys import Keys
+from flaskiq.tally import Batch, Ended
+
+KEPT_DAYS = 400 * 86_400
+"""Seconds; a year can be held against the one before."""
+
+KEPT_MINUTES = 8 * 3_600
+"""Seconds; as long as Sidekiq keeps them."""
+
+
+class History(NamedTuple):
+    """How many finished jobs are kept, and for how many seconds."""
+
+    jobs: int = 1_000
+    age: float = 86_400
+
+
+class Running(NamedTuple):
+    """A job that runs; ``since`` in seconds since the epoch, ``seq`` its number in flight."""
+
+    worker: str
+    queue: str
+    attempt: int
+    since: float
+    seq: int
+
+    def pack(self) -> bytes:
+        """Return the value for Redis."""
+        return json.dumps(self).encode()
+
+    @classmethod
+    def unpack(cls, value: bytes) -> Running:
+        """Read what :meth:`pack` made."""
+        return cls(*json.loads(value))
+
+
+Counts = Mapping[str, int]
+"""Numbers by field name (:func:`flaskiq.tally.field`)."""
+
+
+class Statistics:
+    """Counts since the beginning, by day and by minute; finished jobs; running jobs."""
+
+    def __init__(self, client: Redis, keys: Keys, history: History) -> None:
+        self._client: Any = client  # redis-py types one return for sync and async
+        self._keys = keys
+        self.history = history
+        self._record = script.load(client, "record")
+
+    def record(
+        self, process: str, batch: Batch | None, running: Mapping[str, Running], ttl: float
+    ) -> bool:
+        """Record what ended in a process, and what runs there; once, however often it is called.
+
+        ``ttl``: seconds that the running jobs are kept unless the heartbeat goes on.
+        """
+        number, counts, times, finished = batch or ("", {}, {}, [])
+        now = datetime.now(timezone.utc)
+        keys = [
+            self._keys.facts(process),
+            self._keys.running(process),
+            self._keys.counters,
+            self._keys.day(f"{now:%Y-%m-%d}"),
+            self._keys.minute(f"{now:%Y-%m-%dT%H:%M}"),
+            self._keys.finished,
+            self._keys.jobs("finished"),
+        ]
+        arguments: list[Any] = [number, int(ttl * 1000), KEPT_DAYS, KEPT_MINUTES, *self.history]
+        arguments += [len(running), len(counts), len(times), len(finished)]
+        for job_id, each in running.items():
+            arguments += [job_id, each.pack()]
+        for field, count in (*counts.items(), *times.items()):
+            arguments += [field, count]
+        for ended in finished:
+            arguments += [ended.id, ended.at, json.dumps(ended)]
+        return bool(self._record(keys, arguments))
+
+    def running(self, process: str) -> dict[str, Running]:
+        """The jobs that run in a process, by id; up to a second old."""
+        found = self._client.hgetall(self._keys.running(process))
+        return {job_id.decode(): Running.unpack(value) for job_id, value in found.items()}
+
+    def finished(self, job_id: str) -> Ended | None:
+        """How a job finished, if that is kept."""
+        value = self._client.hget(self._keys.jobs("finished"), job_id)
+        return Ended(*json.loads(value)) if value else None
+
+    def last_finished(self, most: int = 100) -> list[Ended]:
+        """The jobs that finished last, the newest first."""
+        ids = self._client.zrange(self._keys.finished, 0, most - 1, desc=True)
+        values = self._client.hmget(self._keys.jobs("finished"), ids) if ids else []
+        return [Ended(*json.loads(value)) for value in values if value]
+
+    def totals(self) -> Counts:
+        """Counts since the beginning."""
+        return _numbers(self._client.hgetall(self._keys.counters))
+
+    def days(self, count: int) -> dict[date, Counts]:
+        """Counts of the last days, today (UTC) first."""
+        today = datetime.now(timezone.utc).date()
+        days = [today - timedelta(days=ago) for ago in range(count)]
+        return dict(zip(days, self._all([self._keys.day(str(day)) for day in days]), strict=True))
+
+    def minutes(self, count: int) -> dict[datetime, Counts]:
+        """Counts and run times of the last minutes (UTC), the current one first."""
+        now = datetime.fromtimestamp(time.time() // 60 * 60, timezone.utc)
+        minutes = [now - timedelta(minutes=ago) for ago in range(count)]
+        names = [self._keys.minute(f"{minute:%Y-%m-%dT%H:%M}") for minute in minutes]
+        return dict(zip(minutes, self._all(names), strict=True))
+
+    def _all(self, names: list[str]) -> Iterator[Counts]:
+        with self._client.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.hgetall(name)
+            return map(_numbers, pipe.execute())
+
+
+def _numbers(found: Mapping[bytes, bytes]) -> Counts:
+    return {name.decode(): int(value) for name, value in found.items()}

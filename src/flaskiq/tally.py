@@ -1,0 +1,94 @@
+"""Tally: what has ended in this process and is not recorded in Redis yet. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from typing import Literal, NamedTuple
+
+from flaskiq import histogram
+
+Ending = Literal["done", "retried", "snoozed", "dead", "discarded", "cancelled"]
+"""How an attempt can end."""
+
+FAILED: tuple[Ending, ...] = ("retried", "dead")
+FINAL: tuple[Ending, ...] = ("done", "dead", "discarded", "cancelled")
+"""No attempt follows."""
+
+MOST_AT_ONCE = 1000
+"""Finished jobs in one batch."""
+
+
+class Ended(NamedTuple):
+    """An attempt that has ended; ``at`` in seconds since the epoch.
+
+    ``seconds`` is how long it ran, None if that is not known or it never started.
+    """
+
+    id: str
+    worker: str
+    queue: str
+    attempt: int
+    ending: Ending
+    seconds: float | None
+    at: float
+
+
+class Batch(NamedTuple):
+    """What goes to Redis in one step, as often as it takes: ``number`` tells that it is the same.
+
+    ``counts`` and ``times`` by field name (:func:`field`); ``finished`` are the jobs for which no
+    attempt follows.
+    """
+
+    number: int
+    counts: dict[str, int]
+    times: dict[str, int]
+    finished: list[Ended]
+
+
+def field(*parts: str) -> str:
+    """The name of a count: ``done``, ``queue|low|done``, ``worker|shop.Add|12``."""
+    return "|".join(parts)
+
+
+class Tally:
+    """Counts attempts. Noting one is all that a job pays; the rest is the recorder's work."""
+
+    def __init__(self, keeps: int) -> None:
+        self._keeps = keeps
+        self._ended: deque[Ended] = deque()
+        self._pending: Batch | None = None
+        self._number = 0
+
+    def note(self, ended: Ended) -> None:
+        """Note that an attempt has ended; safe in any thread."""
+        self._ended.append(ended)
+
+    def batch(self) -> Batch | None:
+        """What is not recorded yet; the same one again until it is :meth:`confirmed`."""
+        if self._pending is None and self._ended:
+            self._number += 1
+            self._pending = self._collect()
+        return self._pending
+
+    def confirmed(self) -> None:
+        """Forget the batch: Redis has it."""
+        self._pending = None
+
+    def _collect(self) -> Batch:
+        counts: Counter[str] = Counter()
+        times: Counter[str] = Counter()
+        finished: deque[Ended] = deque(maxlen=min(self._keeps, MOST_AT_ONCE))
+        for _ in range(len(self._ended)):
+            ended = self._ended.popleft()
+            counts[ended.ending] += 1
+            counts[field("queue", ended.queue, ended.ending)] += 1
+            counts[field("worker", ended.worker, ended.ending)] += 1
+            if ended.seconds is not None:
+                size = str(histogram.bucket(ended.seconds))
+                times[field("worker", ended.worker, size)] += 1
+                times[field("queue", ended.queue, size)] += 1
+                times[field("worker", ended.worker, "us")] += int(ended.seconds * 1e6)
+            if ended.ending in FINAL:
+                finished.append(ended)
+        return Batch(self._number, dict(counts), dict(times), list(finished))
