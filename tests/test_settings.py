@@ -136,7 +136,13 @@ ACTS: dict[str, tuple[str, Any, Any]] = {
     "CELERY_TASK_SOFT_TIME_LIMIT": ("12.5", 12.5, 12.5),
     "CELERY_RESULT_CHORD_EXPIRES": ("200000", 200000, 200000),
     "CELERY_TASK_IGNORE_RESULT": ("yes", True, True),
+    "CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP": ("no", False, False),
     "CELERY_WORKER_CONCURRENCY": ("auto", "auto", "auto"),
+    "CELERY_WORKER_PREFETCH_MULTIPLIER": ("4", 4, 4),
+    "CELERY_WORKER_DISABLE_RATE_LIMITS": ("true", True, True),
+    "CELERY_WORKER_LOG_FORMAT": ("%(message)s ", "%(message)s ", "%(message)s "),
+    "CELERY_WORKER_LOG_COLOR": ("off", False, False),
+    "CELERY_WORKER_HIJACK_ROOT_LOGGER": ("0", False, False),
     "CELERY_WORKER_MAX_TASKS_PER_CHILD": ("7", 7, 7),
     "CELERY_WORKER_SEND_TASK_EVENTS": ("on", True, True),
     "CELERY_TASK_SEND_SENT_EVENT": ("1", True, True),
@@ -198,6 +204,11 @@ WRONG = [
     ("CELERY_TASK_IGNORE_RESULT", "maybe", "true or false"),
     ("CELERY_WORKER_CONCURRENCY", "many", "at least 1, or auto"),
     ("CELERY_WORKER_CONCURRENCY", "0", "at least 1, or auto"),
+    ("CELERY_WORKER_PREFETCH_MULTIPLIER", "-1", "0 for no limit"),
+    ("CELERY_WORKER_LOGLEVEL", "loud", "debug or info or warning"),
+    ("CELERY_WORKER_LOG_FORMAT", "a plain text", "format of Python's logging"),
+    ("CELERY_WORKER_OPTS", "--hostname='w1", "quotes closed"),
+    ("ENABLE_FLOWER", "perhaps", "true or false"),
     ("CELERY_WORKER_MAX_TASKS_PER_CHILD", "1.5", "whole number"),
     # Celery's own command line reads this 0 too, and its pool ends with an AssertionError.
     ("CELERY_WORKER_MAX_TASKS_PER_CHILD", "0", "at least 1"),
@@ -426,6 +437,9 @@ def test_defaults(app: Flask) -> None:
         "task_send_sent_event": False,
         "task_default_queue": "default",
         "worker_send_task_events": False,
+        "worker_disable_rate_limits": False,
+        "worker_hijack_root_logger": True,
+        "worker_log_color": True,
         "worker_max_tasks_per_child": 1000,
         "worker_prefetch_multiplier": 1,
         "worker_disable_prefetch": True,
@@ -438,6 +452,8 @@ def test_defaults(app: Flask) -> None:
             "shutdown_timeout": 25,
             "dead_jobs": 10_000,
             "dead_age": 15_552_000,
+            "history_jobs": 1_000,
+            "history_age": 86_400,
         },
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
@@ -466,9 +482,42 @@ def test_celery_dict_wins_over_the_defaults(app: Flask) -> None:
         "shutdown_timeout": 25,
         "dead_jobs": 10_000,
         "dead_age": 15_552_000,
+        "history_jobs": 1_000,
+        "history_age": 86_400,
     }
     given.pop("broker_transport_options")
     assert {key: config[key] for key in given} == given
+
+
+@pytest.mark.parametrize(
+    ("environ", "given", "disabled"),
+    [
+        ({}, {}, True),
+        ({"CELERY_WORKER_PREFETCH_MULTIPLIER": "1"}, {}, True),
+        ({"CELERY_WORKER_PREFETCH_MULTIPLIER": "2"}, {}, False),
+        ({"CELERY_WORKER_PREFETCH_MULTIPLIER": "0"}, {}, False),
+        ({}, {"worker_prefetch_multiplier": 4}, False),
+        ({}, {"worker_prefetch_multiplier": 4, "worker_disable_prefetch": True}, True),
+        ({}, {"worker_disable_prefetch": False}, False),
+    ],
+)
+def test_a_prefetch_multiplier_turns_prefetch_on(
+    app: Flask, environ: dict[str, str], given: dict[str, Any], disabled: bool
+) -> None:
+    config = load(app, environ, CELERY=given).celery_config()
+    assert config["worker_disable_prefetch"] is disabled
+
+
+def test_a_colour_may_be_left_to_celery(app: Flask) -> None:
+    assert load(app, CELERY={"worker_log_color": None})["CELERY_WORKER_LOG_COLOR"] is None
+
+
+@pytest.mark.parametrize(
+    "given", ["--without-gossip -n 'a b@%h'", ["--without-gossip", "-n", "a b@%h"]]
+)
+def test_options_are_read_as_a_shell_reads_them(app: Flask, given: Any) -> None:
+    words = load(app, CELERY_WORKER_OPTS=given)["CELERY_WORKER_OPTS"]
+    assert words == ("--without-gossip", "-n", "a b@%h")
 
 
 def test_development_sends_events(app: Flask) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from flaskiq.handlers import Handlers
     from flaskiq.job import Job
+    from flaskiq.settings import Settings
     from flaskiq.store.store import Store
     from flaskiq.worker import Worker
 
@@ -54,6 +55,8 @@ class State(Protocol):
     def app(self) -> Flask: ...
     @property
     def celery(self) -> Celery: ...
+    @property
+    def settings(self) -> Settings: ...
     @property
     def client(self) -> Pushes: ...
     @property

@@ -22,7 +22,7 @@ from flaskiq.cron import entry
 from flaskiq.errors import ContextError
 from flaskiq.handlers import Handler, Handlers
 from flaskiq.registry import WorkerRegistry, describe
-from flaskiq.runtime import bootsteps, context, control, executor, pools  # noqa: F401 - connect Celery's signals
+from flaskiq.runtime import bootsteps, context, control, executor, pools, prefetch, program  # noqa: F401 - connect Celery's signals
 from flaskiq.runtime.task import adapt_limits, worker_task
 from flaskiq.settings import Settings
 
@@ -102,6 +102,7 @@ class Flaskiq:
         fork.install(celery)
         results.install(celery, settings.result_backend)
         bootsteps.install(celery)
+        program.install(celery, settings)
         adapt_limits(celery)
         celery.conf.update(settings.celery_config())
         registry = WorkerRegistry(

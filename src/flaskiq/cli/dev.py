@@ -17,7 +17,15 @@ def split(_: click.Context, __: click.Parameter, names: str | None) -> tuple[str
 
 @click.command()
 @click.option("--port", default=8080, show_default=True, type=PORT, help="Port of the web app.")
-@click.option("--flower-port", default=5555, show_default=True, type=PORT, help="Port of Flower.")
+@click.option(
+    "--flower-port",
+    default=5555,
+    show_default=True,
+    envvar="FLOWER_PORT",
+    show_envvar=True,
+    type=PORT,
+    help="Port of Flower; ENABLE_FLOWER=no leaves it out.",
+)
 @click.option("--only", metavar="NAME,...", callback=split, help="Run these processes only.")
 @click.option(
     "--reload/--no-reload", default=True, help="Restart what runs the app's code when it changes."

@@ -16,8 +16,22 @@ PATIENCE = 60  # pings of one second
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.option("--address", default="127.0.0.1", show_default=True, help="Where it listens.")
-@click.option("--port", default=5555, show_default=True, type=click.IntRange(1, 65535))
+@click.option(
+    "--address",
+    default="127.0.0.1",
+    show_default=True,
+    envvar="FLOWER_ADDRESS",
+    show_envvar=True,
+    help="Where it listens.",
+)
+@click.option(
+    "--port",
+    default=5555,
+    show_default=True,
+    envvar="FLOWER_PORT",
+    show_envvar=True,
+    type=click.IntRange(1, 65535),
+)
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def flower(context: click.Context, address: str, port: int, options: tuple[str, ...]) -> None:

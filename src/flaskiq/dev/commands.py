@@ -15,6 +15,7 @@ from honcho.environ import parse_procfile
 from flaskiq.errors import did_you_mean
 
 RUNS_OUR_CODE = {"flask", "worker", "beat"}
+FLOWER = "flower"
 SHELL_SYNTAX = re.compile(r"[;&|<>()`]")
 
 
@@ -47,17 +48,17 @@ class Command:
         return bool(mentions) or self.name in usual_names
 
 
-def usual(flask_spec: str) -> list[Command]:
-    """Return backend, worker, beat, and Flower if it is installed."""
+def usual(flask_spec: str, *, flower: bool) -> list[Command]:
+    """Return backend, worker, beat, and Flower if it is wanted and installed."""
     commands = [
         Command("backend", f"flask --app {shlex.quote(flask_spec)} run --port $PORT"),
         Command("worker", "flaskiq worker start"),
         Command("beat", "flaskiq beat --schedule .flaskiq/celerybeat-schedule"),
-        Command("flower", "flaskiq flower --port $FLOWER_PORT"),
     ]
-    if find_spec("flower") is None:
+    if flower and find_spec("flower") is None:
         click.echo("Flower is left out; to have it: pip install 'flaskiq[dev]'", err=True)
-        commands.pop()
+    elif flower:
+        commands.append(Command(FLOWER, "flaskiq flower --port $FLOWER_PORT"))
     return commands
 
 
@@ -76,8 +77,8 @@ def read(procfile: Path) -> list[Command]:
     return [Command(name, line) for name, line in processes.items()]
 
 
-def choose(commands: Sequence[Command], only: Sequence[str]) -> list[Command]:
-    """Return the commands of these names, or all if none is given.
+def choose(commands: Sequence[Command], only: Sequence[str], *, flower: bool) -> list[Command]:
+    """Return the commands of these names, or all if none is given; Flower if it is wanted.
 
     Raises:
         click.UsageError: there is no command of a name.
@@ -89,4 +90,6 @@ def choose(commands: Sequence[Command], only: Sequence[str]) -> list[Command]:
                 f"There is no process {name!r}{did_you_mean(name, names)} "
                 f"(there are {', '.join(names)})."
             )
-    return [command for command in commands if not only or command.name in only]
+    if only:
+        return [command for command in commands if command.name in only]
+    return [command for command in commands if flower or command.name != FLOWER]

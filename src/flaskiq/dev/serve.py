@@ -48,7 +48,8 @@ def serve(
     os.environ["FLASKIQ_ENV"] = "development"
     try:
         found = locate()
-        chosen = commands.choose(_commands(found, procfile), only)
+        flower = found.state.settings["ENABLE_FLOWER"] or commands.FLOWER in only
+        chosen = commands.choose(_commands(found, procfile, flower=flower), only, flower=flower)
         values = {"PORT": port, "FLOWER_PORT": flower_port}
         _check_ports(chosen, values)
         _make_folder()
@@ -64,12 +65,13 @@ def _interrupt(_: int, __: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _commands(found: Found, procfile: Path | None) -> list[Command]:
+def _commands(found: Found, procfile: Path | None, *, flower: bool) -> list[Command]:
     if procfile is None and Path("Procfile").is_file():
         procfile = Path("Procfile")
     if procfile:
         return commands.read(procfile)
-    return commands.usual(found.spec if isinstance(found.value, Flask) else "flaskiq.cli.backend")
+    spec = found.spec if isinstance(found.value, Flask) else "flaskiq.cli.backend"
+    return commands.usual(spec, flower=flower)
 
 
 def _check_ports(chosen: Sequence[Command], values: Mapping[str, int]) -> None:

@@ -56,7 +56,8 @@ def _options(context: click.Context, words: tuple[str, ...]) -> Mapping[str, Any
         raise click.UsageError(f"{OPTS}: {error.format_message()}", context) from None
     if rest:
         raise click.UsageError(f"{OPTS}: {rest[0]!r} is no option of celery worker", context)
-    if values.get("pool") in PATCHING and detect_environment() == "default":
+    # `flaskiq worker start` has no parent: it finds the pool here, and begins again with a patch.
+    if values.get("pool") in PATCHING and context.parent and detect_environment() == "default":
         raise click.UsageError(
             f"{OPTS}: --pool={values['pool']} comes too late here, as Celery patches Python before "
             "it reads variables: write it on the command line",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from flaskiq.settings import celery_config, sources, tls
+from flaskiq.settings import celery_config, sources, tls, unread
 from flaskiq.settings.kinds import DISABLED
 from flaskiq.settings.table import TABLE
 from flaskiq.settings.urls import mask_url
@@ -53,6 +53,7 @@ class Settings:
         adopted = celery_config.settings_of(celery) if celery else {}
         places = sources.gather(app, environ, adopted)
         sources.refuse_unknown(places)
+        unread.warn(places)
         celery_config.warn_unread_keys(app.config)
         found = {row.name: chosen for row in TABLE if (chosen := sources.choose(row, places))}
         values = {row.name: found[row.name].parse(row) for row in TABLE if row.name in found}

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,9 +73,17 @@ class Source:
     def unknown(self) -> Iterator[str]:
         """Yield a message for each ``FLASKIQ_*`` key that no row of the table reads."""
         for key in map(str, self.values):
-            if key.startswith("FLASKIQ_") and key not in NAMES:
+            if key.startswith("FLASKIQ_") and key not in NAMES and not is_of_kubernetes(key):
                 nearest = did_you_mean(key, NAMES)
                 yield f"{key} ({self.where}) is not a setting of Flaskiq{nearest}"
+
+
+_SERVICE = re.compile(r"_SERVICE_(HOST|PORT\w*)$|_PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?$")
+
+
+def is_of_kubernetes(name: str) -> bool:
+    """Whether Kubernetes sets it, for a Service called ``flaskiq``, ``celery-worker`` or so."""
+    return bool(_SERVICE.search(name))
 
 
 def _is_blank(value: Any) -> bool:

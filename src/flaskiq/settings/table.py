@@ -261,9 +261,9 @@ TABLE: tuple[Setting, ...] = (
     ),
     Setting(
         "CELERY_WORKER_LOG_COLOR",
-        None,
+        True,
         kinds.BOOL_OR_NONE,
-        "Colours in a worker's log; by default on a terminal only.",
+        "Colours in a worker's log where it goes to a terminal.",
         celery="worker_log_color",
     ),
     Setting(
