@@ -133,6 +133,15 @@ class CurrentJob:
     attempt: int
     headers: Mapping[str, Any]
     report: Callable[[dict[str, Any]], None]
+    ask_cancelled: Callable[[], bool]
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether somebody has cancelled the job meanwhile; a long one may look now and then.
+
+        Redis is asked at most once a second.
+        """
+        return self.ask_cancelled()
 
     def progress(self, done: float, total: float | None = None, note: str = "") -> None:
         """Say how far the job has come; readers see it as state ``PROGRESS`` of its result.

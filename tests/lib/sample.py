@@ -255,6 +255,18 @@ class Sleeps(Worker):
         return name
 
 
+class Patient(Worker):
+    """Works until it is cancelled, or for half a minute."""
+
+    @classmethod
+    def perform(cls) -> str:
+        for _ in range(300):
+            if current_job.is_cancelled:
+                return "cancelled"
+            time.sleep(0.1)
+        return "never cancelled"
+
+
 class Naps(Worker):
     """Takes its time, and fails until the given attempt; itself it needs no Redis."""
 

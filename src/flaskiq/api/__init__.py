@@ -12,8 +12,11 @@
 Everything is about the current app (``flaskiq.current``). Iterating is safe while jobs move.
 """
 
+from flaskiq.api.backlog import Backlog
 from flaskiq.api.filter import Filter
 from flaskiq.api.find import cancel, find
+from flaskiq.api.flow import Flow, Look, flows
+from flaskiq.api.in_flight import InFlight
 from flaskiq.api.job_record import JobRecord
 from flaskiq.api.processes import Process, ProcessSet, RunningJob, running
 from flaskiq.api.queue import Queue
@@ -22,9 +25,13 @@ from flaskiq.api.stats import Stats, Times
 from flaskiq.job import State
 
 __all__ = [
+    "Backlog",
     "DeadSet",
     "Filter",
+    "Flow",
+    "InFlight",
     "JobRecord",
+    "Look",
     "Process",
     "ProcessSet",
     "Queue",
@@ -36,5 +43,6 @@ __all__ = [
     "Times",
     "cancel",
     "find",
+    "flows",
     "running",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import chain
 from time import time
 
@@ -84,6 +85,11 @@ class Queue:
         for _, job in self._jobs():
             yield job
 
+    def chunks(self) -> Iterator[tuple[str, list[JobRecord]]]:
+        """Yield the jobs in chunks, with the list that they are in; the newest of each first."""
+        for name, chunk in self._ready.chunks(self.name):
+            yield name, [JobRecord.of(raw, State.QUEUED, self.name) for raw in chunk]
+
     def find(self, job_id: str, *, bound: int = BOUND) -> JobRecord | None:
         """Return a job by its id, None if it is not among the ``bound`` newest."""
         for _, raw in self._ready.seek(self.name, job_id, bound)[1]:
@@ -102,14 +108,16 @@ class Queue:
         )
 
     def delete_all(self, where: Filter, progress: Progress = unobserved) -> int:
-        """Delete the jobs that are meant; return how many."""
-        deleted = 0
-        for name, chunk in self._ready.chunks(self.name):
-            jobs = [(name, JobRecord.of(raw, State.QUEUED, self.name)) for raw in chunk]
-            meant = [(name, job) for name, job in jobs if where.matches(job)]
-            deleted += self._delete(meant)
-            progress(len(chunk))
-        return deleted
+        """Delete the jobs that are meant; return how many. Those that come meanwhile may stay."""
+        chunks, deleted, total = self._ready.chunks(self.name), None, 0
+        with suppress(StopIteration):
+            while True:
+                name, chunk = chunks.send(deleted)
+                jobs = [JobRecord.of(raw, State.QUEUED, self.name) for raw in chunk]
+                deleted = self._delete([(name, job) for job in jobs if where.matches(job)])
+                total += deleted
+                progress(len(chunk))
+        return total
 
     def clear(self) -> int:
         """Delete all jobs at once; return how many. Nobody is told: it is for emergencies."""
@@ -117,14 +125,16 @@ class Queue:
 
     def _jobs(self) -> Iterator[tuple[str, JobRecord]]:
         seen: set[str] = set()
-        for name, chunk in self._ready.chunks(self.name):
-            jobs = [JobRecord.of(raw, State.QUEUED, self.name) for raw in chunk]
-            yield from ((name, job) for job in jobs if job.id not in seen)
-            seen = {job.id for job in jobs}
+        for name, chunk in self.chunks():
+            yield from ((name, job) for job in chunk if job.id not in seen)
+            # One that nobody can read has no id, and is not to hide the others.
+            seen = {job.id for job in chunk} - {""}
 
     def _delete(self, jobs: list[tuple[str, JobRecord]]) -> int:
-        deleted = self._ready.delete([(name, job.raw) for name, job in jobs if job.raw is not None])
-        for _, job in jobs:
-            if job.raw is not None:
-                end_unstarted(self._state.celery, job.id, job.raw, "deleted")
-        return deleted
+        """Delete jobs; one that has been fetched meanwhile runs, and is not ended."""
+        known = [(name, job.raw, job.id) for name, job in jobs if job.raw is not None]
+        gone = self._ready.delete([(name, raw) for name, raw, _ in known])
+        for (_, raw, job_id), was_there in zip(known, gone, strict=True):
+            if was_there:
+                end_unstarted(self._state.celery, job_id, raw, "deleted")
+        return sum(gone)

@@ -103,6 +103,26 @@ class _Waiting(JobsByTime):
         """
         return self._jobs.reschedule(job_id, moments.instant(at, "at").timestamp())
 
+    def reschedule_all(
+        self, at: datetime, where: Filter = ALL, progress: Progress = unobserved
+    ) -> int:
+        """Change when the jobs that are meant are due; return how many.
+
+        Raises:
+            ArgumentError: ``at`` is not a datetime.
+        """
+        due = moments.instant(at, "at").timestamp()
+        # All are looked up before one is moved: a moved one would be met again at its new time.
+        meant = [
+            entry.id for entry in self._entries() if where.matches(of_entry(entry, self.state))
+        ]
+        progress(len(self) - len(meant))
+        return sum(self._reschedule(job_id, due, progress) for job_id in meant)
+
+    def _reschedule(self, job_id: str, due: float, progress: Progress) -> bool:
+        progress(1)
+        return self._jobs.reschedule(job_id, due)
+
     def kill(self, job_id: str) -> bool:
         """Move a job into the dead set; return whether it was there. Death handlers hear of it."""
         return bool(self._kill([job_id]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from celery.signals import task_postrun, task_prerun
@@ -19,6 +20,9 @@ from flaskiq.runtime.failures import PERFORMING, shown
 
 if TYPE_CHECKING:
     from celery import Task
+
+AS_OF = 1.0
+"""Seconds for which a job believes that it was not cancelled."""
 
 PROGRESS = "PROGRESS"
 """The state of a job that has called ``current_job.progress``."""
@@ -55,7 +59,23 @@ def _current(task_id: str, task: Task[..., Any]) -> CurrentJob:
         attempt=request.retries + 1,
         headers=shown(request.headers or {}),
         report=partial(_report, task),
+        ask_cancelled=Cancellation(task, task_id),
     )
+
+
+class Cancellation:
+    """Knows whether a job was cancelled, as of at most a second ago."""
+
+    def __init__(self, task: Task[..., Any], job_id: str) -> None:
+        self._celery, self._job_id = task.app, job_id
+        self._known, self._asked_at = False, -AS_OF
+
+    def __call__(self) -> bool:
+        state = state_of(self._celery)
+        if state is not None and not self._known and monotonic() - self._asked_at >= AS_OF:
+            self._asked_at = monotonic()
+            self._known = state.store.is_cancelled(self._job_id)
+        return self._known
 
 
 def _report(task: Task[..., Any], progress: dict[str, Any]) -> None:

@@ -44,6 +44,7 @@ def perform_inline(app: Flask, worker: type[Worker], job: Job) -> Any:
         attempt=1,
         headers=job.headers,
         report=lambda _: None,
+        ask_cancelled=lambda: False,
     )
     with surroundings(app, here):
         return perform(worker, args, kwargs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 from redis import Redis
@@ -43,17 +43,17 @@ class Ready:
             for queue in queues
         }
 
-    def chunks(self, queue: str) -> Iterator[tuple[str, list[bytes]]]:
+    def chunks(self, queue: str) -> Generator[tuple[str, list[bytes]], int | None, None]:
         """Yield the messages of a queue with their list, the newest of each list first.
 
-        In this direction no job is missed: those that come and go meanwhile move the others away
-        from the end at which this has begun.
+        In this direction no job is missed: those that come meanwhile move the others away from the
+        end at which this has begun. Whoever deletes jobs of a chunk sends how many.
         """
         for name in self._keys.lists(queue):
             start = 0
             while chunk := self._client.lrange(name, start, start + CHUNK - 1):
-                yield name, chunk
-                start += CHUNK
+                deleted = yield name, chunk
+                start += len(chunk) - (deleted or 0)
 
     def seek(self, queue: str, text: str, most: int) -> tuple[int, list[tuple[str, bytes]]]:
         """Look for messages with ``text`` among at most ``most`` jobs of a queue, the newest first.
@@ -76,12 +76,12 @@ class Ready:
                 break
         return looked_at, found
 
-    def delete(self, jobs: Sequence[tuple[str, bytes]]) -> int:
-        """Delete jobs, given as list and message; return how many were still there."""
+    def delete(self, jobs: Sequence[tuple[str, bytes]]) -> list[bool]:
+        """Delete jobs, given as list and message; return of each whether it was still there."""
         with self._client.pipeline(transaction=False) as pipe:
             for name, message in jobs:
                 pipe.lrem(name, 1, message)
-            return sum(pipe.execute())
+            return [bool(count) for count in pipe.execute()]
 
     def clear(self, queue: str) -> int:
         """Delete all ready jobs of a queue; return how many they were."""
