@@ -27,7 +27,7 @@ STAGES = {
     "broker": ("broker",),
     "runtime": ("runtime",),
     "cron": ("cron",),
-    "read": ("api",),
+    "read": ("api", "doctor"),
     "ops": ("logs",),
     "surfaces": ("", "extension", "dev", "cli"),
 }  # fmt: skip
