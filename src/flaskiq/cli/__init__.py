@@ -12,7 +12,7 @@ import sys
 
 import click
 
-from flaskiq.cli import beat, dev, flower, worker
+from flaskiq.cli import beat, dev, doctor, flower, worker
 from flaskiq.cli.group import Group
 
 INTERRUPTED = 130
@@ -39,7 +39,7 @@ def flaskiq(context: click.Context, app: str | None, _json: bool) -> None:
     context.meta["flaskiq.app"] = app
 
 
-for _command in (dev.dev, worker.worker, beat.beat, flower.flower):
+for _command in (dev.dev, doctor.doctor, worker.worker, beat.beat, flower.flower):
     flaskiq.add_command(_command)
 
 
