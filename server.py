@@ -26,23 +26,13 @@ from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 
 from celery_app import flask_app as app
 from celery_app import flaskiq
+from flaskiq import api
 from workers.data_processing_worker import DataProcessingWorker
 
 MEBIBYTE = 1024 * 1024
 
 app.config["MAX_CONTENT_LENGTH"] = 32 * MEBIBYTE
 cast("DefaultJSONProvider", app.json).sort_keys = False  # columns in the order of the file
-
-# Shown to the user; in lower case, with the words of the documentation.
-STATES = {
-    states.PENDING: "queued",
-    states.STARTED: "running",
-    "PROGRESS": "running",
-    states.RETRY: "retrying",
-    states.SUCCESS: "done",
-    states.FAILURE: "dead",
-    states.REVOKED: "cancelled",
-}
 
 # An id is known for as long as a result is kept. The result is written later, so that a known id
 # without one always means a job that waits.
@@ -85,7 +75,7 @@ def create_import() -> ResponseReturnValue:
 def show_job(job_id: str) -> ResponseReturnValue:
     if not broker.exists(key_of(job_id)):
         raise NotFound(f"no job {job_id} is known here; ids are kept for {ID_TTL // 3600} hours")
-    return {"id": job_id, **describe(flaskiq.celery.backend.get_task_meta(job_id))}
+    return {"id": job_id, **describe(job_id)}
 
 
 @app.errorhandler(HTTPException)
@@ -134,11 +124,13 @@ def key_of(job_id: str) -> str:
     return f"imports:job:{job_id}"
 
 
-def describe(meta: dict[str, Any]) -> dict[str, Any]:
-    """Tell a job's state, progress, result and error from Celery's record of it."""
+def describe(job_id: str) -> dict[str, Any]:
+    """Tell a job's state; progress, result and error are in Celery's record of it."""
+    state = api.find(job_id).state  # first: what is done has a result, then
+    meta = flaskiq.celery.backend.get_task_meta(job_id)
     status, outcome = meta["status"], meta["result"]
     return {
-        "state": STATES.get(status, "running"),
+        "state": state,
         "progress": outcome if status == "PROGRESS" else None,
         "result": outcome if status == states.SUCCESS else None,
         "error": describe_error(outcome) if isinstance(outcome, BaseException) else None,

@@ -5,14 +5,18 @@ const form = find("upload");
 const input = find("file");
 const POLL = 250; // milliseconds between two looks at a job
 const RETRY = 2000; // milliseconds before the next look when the server does not answer
-const OPEN = ["queued", "running", "retrying"];
+const OPEN = ["scheduled", "queued", "running", "retrying", "queued or unknown"];
 const WORDS = {
+  scheduled: "Waiting for its time.",
   queued: "Waiting for a free worker.",
+  "queued or unknown": "Waiting in a long queue.",
   running: "A worker has started.",
   retrying: "The last attempt failed; the next one is on its way.",
   done: "Finished.",
   dead: "The job failed for good.",
+  discarded: "The job was discarded.",
   cancelled: "The job was cancelled.",
+  unknown: "Nobody remembers this job any more.",
 };
 let watched = null; // the id of the job on the page
 

@@ -21,10 +21,14 @@ SETS = [each.name for each in vars(Store(Redis())).values() if isinstance(each, 
 
 VALUES = {
     "ready": ["<queue>"],
-    "jobs": SETS,
+    "jobs": [*SETS, "finished"],
     "failures": ["retry", "dead"],
     "inflight": ["<process>"],
     "heartbeat": ["<process>"],
+    "facts": ["<process>"],
+    "running": ["<process>"],
+    "day": ["<day>"],
+    "minute": ["<minute>"],
 }
 """What the methods of Keys are called with."""
 
@@ -36,7 +40,7 @@ def keys() -> set[str]:
     for attribute, member in vars(Keys).items():
         if isinstance(member, property):
             found.add(getattr(names, attribute))
-        elif inspect.isfunction(member) and not attribute.startswith("_"):
+        elif inspect.isfunction(member) and not attribute.startswith("_") and attribute != "lists":
             found.update(getattr(names, attribute)(value) for value in VALUES[attribute])
     return {f"{name}<queue>" if name == names.wake else name for name in found}
 

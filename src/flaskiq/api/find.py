@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from celery import states
@@ -10,6 +11,7 @@ from celery.backends.base import DisabledBackend
 from flaskiq import current
 from flaskiq.api.job_record import JobRecord
 from flaskiq.job import State
+from flaskiq.runtime.context import PROGRESS
 from flaskiq.store.job_set import Entry
 from flaskiq.store.store import Store
 
@@ -77,15 +79,18 @@ def of_entry(entry: Entry, state: State) -> JobRecord:
 
 
 def _running(store: Store, job: JobRecord) -> JobRecord:
-    """Say since when it runs; one that a process has fetched ahead does not run yet."""
+    """Say since when it runs; one that was fetched ahead does not run yet, and one may just end."""
     assert job.process is not None
+    status = _result(job.id)
+    if status == states.SUCCESS:
+        return replace(job, state=State.DONE)
     began = store.statistics.running(job.process).get(job.id)
-    if began is None and _result(job.id) in states.READY_STATES | {states.PENDING}:
-        return job
-    since = began.since if began else None
-    assert job.raw is not None
-    known = {"process": job.process, "at": since}
-    return JobRecord.of(job.raw, State.RUNNING, str(job.queue), **known)
+    if began is not None:
+        return replace(job, state=State.RUNNING, at=began.since)
+    if status in (states.STARTED, PROGRESS):
+        # For a second at most nobody knows since when.
+        return replace(job, state=State.RUNNING, at=None)
+    return job
 
 
 def _finished(store: Store, job_id: str) -> JobRecord | None:
