@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flaskiq.doctor.finding import Finding, ok, problem, warning
 from flaskiq.doctor.patient import Patient
@@ -44,7 +45,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
             "Begin with those above: most often a deployment is missing, or runs an older version.",
         )
     if not seen:
-        yield ok(f"all of {jobs:,} jobs that were looked at have a task here")
+        yield ok(f"each of {jobs:,} jobs that wait has a task here" if jobs else "no job waits")
 
 
 def _is_known(patient: Patient, name: str) -> bool:
@@ -67,11 +68,18 @@ def _waiting(patient: Patient) -> Iterator[Waiting]:
 def _name(raw: bytes) -> str | None:
     try:
         envelope = read_envelope(raw)
-        # In protocol 1, which old producers send, the name is in the body.
-        name = envelope["headers"].get("task") or json.loads(envelope["body"]).get("task")
+        name = envelope["headers"].get("task") or _name_of_old(envelope)
     except (ValueError, AttributeError):
         return None
     return name if isinstance(name, str) else None
+
+
+def _name_of_old(envelope: dict[str, Any]) -> Any:
+    """In protocol 1, which old producers send, the name is in the body."""
+    body = envelope["body"]
+    if envelope["properties"].get("body_encoding") == "base64":
+        body = b64decode(body)
+    return json.loads(body).get("task")
 
 
 def _strange(patient: Patient, name: str | None, places: Counter[str]) -> Finding:
