@@ -212,6 +212,16 @@ def test_with_a_celery_app_that_you_have(project: Project) -> None:
     assert listed == sorted(["critical", "default", "low", "celery"])
 
 
+# api.md
+
+
+def test_the_inspection_api_runs(project: Project) -> None:
+    write(project, "api.md")
+    project.worker("app:celery_app", "--pool=threads", "--concurrency=2")
+    for script in scripts("api.md"):
+        run(project, script)
+
+
 # workers.md
 
 
