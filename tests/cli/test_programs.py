@@ -5,8 +5,10 @@ from __future__ import annotations
 import signal
 
 import pytest
+import requests
 from processes import Project
 from servers import free_port
+from waiting import until
 
 APP = """
 from flask import Flask
@@ -66,6 +68,49 @@ def test_flower_listens_on_this_machine_only(app: Project) -> None:
     port = str(free_port())
     flower = app.start("flaskiq", "flower", "--port", port)
     flower.wait_for(f"http://127.0.0.1:{port}")
+
+
+@pytest.mark.parametrize(
+    ("words", "env"),
+    [
+        (("--address", "0.0.0.0"), {}),
+        (("--address", ""), {}),
+        (("--address", "localhost.example"), {}),
+        (("--address=::", "--basic-auth="), {}),
+        ((), {"FLOWER_ADDRESS": "0.0.0.0"}),
+    ],
+)
+def test_flower_without_a_password_is_not_for_everybody(
+    app: Project, words: tuple[str, ...], env: dict[str, str]
+) -> None:
+    flower = app.start("flaskiq", "flower", *words, **env)
+    assert flower.wait() == 2
+    assert "FLOWER_BASIC_AUTH=name:password" in flower.output
+
+
+@pytest.mark.parametrize(
+    ("words", "env"),
+    [
+        (("--basic-auth=name:password",), {}),
+        (("--basic_auth=name:password",), {}),
+        ((), {"FLOWER_BASIC_AUTH": "name:password"}),
+    ],
+)
+def test_flower_with_a_password_listens_anywhere(
+    app: Project, words: tuple[str, ...], env: dict[str, str]
+) -> None:
+    port = str(free_port())
+    flower = app.start("flaskiq", "flower", "--address=0.0.0.0", "--port", port, *words, **env)
+    flower.wait_for(f"http://0.0.0.0:{port}")
+    url = f"http://127.0.0.1:{port}/workers"
+
+    def codes() -> list[int]:
+        return [
+            requests.get(url, auth=auth, timeout=10).status_code
+            for auth in (None, ("name", "wrong"), ("name", "password"))
+        ]
+
+    assert until(codes, "it answers") == [401, 401, 200]
 
 
 def test_a_wrong_celery_option_is_wrong_usage(app: Project) -> None:

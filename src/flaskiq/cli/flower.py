@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib.util import find_spec
+from ipaddress import ip_address
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
     from celery import Celery
 
 PATIENCE = 60  # pings of one second
+AUTH = ("basic_auth", "auth")
+"""The options of Flower that keep others out."""
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -37,10 +42,22 @@ PATIENCE = 60  # pings of one second
 def flower(context: click.Context, address: str, port: int, options: tuple[str, ...]) -> None:
     """Run Flower for the app.
 
-    OPTIONS are those of `celery flower`. It shows and steers everything: before it listens on
-    another address than this machine's own, give it --basic-auth.
+    \b
+    flaskiq flower
+    FLOWER_BASIC_AUTH=name:password flaskiq flower --address 0.0.0.0
+
+    OPTIONS are those of `celery flower`. Whoever reaches Flower can stop workers and run tasks: on
+    another address than this machine's own it needs FLOWER_BASIC_AUTH, or FLOWER_AUTH for OAuth.
+    There is no default password.
     """
     from flaskiq.cli.locate import locate
+
+    if not _is_loopback(address) and not _has_auth(options):
+        raise click.UsageError(
+            f"On {address or 'every address'} anybody could stop workers and run tasks. Set "
+            "FLOWER_BASIC_AUTH=name:password (or --basic-auth=name:password), or listen on "
+            "127.0.0.1."
+        )
 
     if find_spec("flower") is None:
         raise click.ClickException("Flower is not installed: pip install 'flaskiq[dev]'.")
@@ -48,6 +65,19 @@ def flower(context: click.Context, address: str, port: int, options: tuple[str, 
     url = f"http://{address}:{port}/api/workers?refresh=1"
     Thread(target=_introduce_worker, args=(celery, url), daemon=True).start()
     context.exit(celery.start(["flower", f"--address={address}", f"--port={port}", *options]))
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return address == "localhost" or ip_address(address).is_loopback
+    except ValueError:  # a name, which may mean any address
+        return False
+
+
+def _has_auth(options: Sequence[str]) -> bool:
+    words = (option.lstrip("-").partition("=") for option in options)
+    typed = {name.replace("-", "_"): value for name, _, value in words}
+    return any(typed.get(name) or os.environ.get(f"FLOWER_{name.upper()}") for name in AUTH)
 
 
 def _introduce_worker(celery: Celery, url: str) -> None:
