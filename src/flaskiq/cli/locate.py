@@ -56,8 +56,14 @@ def locate(context: click.Context) -> Found:
         NoApp: there is none; the message says how to name it.
     """
     sys.path.insert(0, str(Path.cwd()))
-    spec = context.meta["flaskiq.app"] or _spec_of_flask(context) or _spec_of_environment()
+    spec = named(context) or _spec_of_environment()
     return find(spec) if spec else _usual()
+
+
+def named(context: click.Context) -> str | None:
+    """Return how the app was named on the command line, if it was."""
+    spec: str | None = context.meta["flaskiq.app"]
+    return spec or _spec_of_flask(context)
 
 
 def find(spec: str) -> Found:

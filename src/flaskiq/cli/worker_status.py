@@ -1,0 +1,91 @@
+"""WorkerStatus: which processes live, on every host, and what waits for them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from flaskiq.api import Process, ProcessSet, Queue
+from flaskiq.cli.output import ago, table
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """One queue: how many jobs are ready, and for how many seconds the oldest has been."""
+
+    queue: str
+    size: int
+    latency: float | None
+
+
+@dataclass(frozen=True)
+class WorkerStatus:
+    """The processes and the queues of the current app at one moment."""
+
+    processes: tuple[Process, ...]
+    backlogs: tuple[Backlog, ...]
+
+    @classmethod
+    def take(cls) -> WorkerStatus:
+        """Look now."""
+        return cls(
+            tuple(sorted(ProcessSet(), key=lambda process: (process.host, process.node))),
+            tuple(Backlog(queue.name, queue.size, queue.latency) for queue in Queue.all()),
+        )
+
+    def document(self) -> dict[str, Any]:
+        """Return it for programs."""
+        return {
+            "processes": [_facts(process) for process in self.processes],
+            "queues": [vars(backlog) for backlog in self.backlogs],
+        }
+
+    def text(self) -> str:
+        """Return it for people."""
+        return f"{self._processes()}\n\n{self._queues()}"
+
+    def _processes(self) -> str:
+        now = time.time()
+        return table(
+            ("node", "pid", "pool", "busy", "of", "queues", "MiB", "cpu %", "up", "state"),
+            [
+                (
+                    process.node,
+                    str(process.pid),
+                    process.pool,
+                    process.busy,
+                    process.concurrency,
+                    ",".join(process.queues),
+                    process.rss // MIB,
+                    process.cpu,
+                    ago(now - process.started_at),
+                    "quiet" if process.is_quiet else "alive",
+                )
+                for process in self.processes
+            ],
+            "No process lives: flaskiq worker start",
+        )
+
+    def _queues(self) -> str:
+        rows = [(each.queue, each.size, ago(each.latency)) for each in self.backlogs]
+        return table(("queue", "size", "latency"), rows, "No queues")
+
+
+def _facts(process: Process) -> dict[str, Any]:
+    return {
+        "identity": process.identity,
+        "node": process.node,
+        "host": process.host,
+        "pid": process.pid,
+        "pool": process.pool,
+        "queues": process.queues,
+        "concurrency": process.concurrency,
+        "busy": process.busy,
+        "rss": process.rss,
+        "cpu": process.cpu,
+        "started_at": process.started_at,
+        "is_quiet": process.is_quiet,
+    }
