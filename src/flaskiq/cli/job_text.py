@@ -1,0 +1,77 @@
+"""What is known of one job, for people."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from flaskiq.cli.job_list import arguments
+from flaskiq.cli.number import duration
+from flaskiq.cli.output import ago, moment
+
+if TYPE_CHECKING:
+    from flaskiq.api import JobRecord
+    from flaskiq.failure import Failure
+
+_AT = {
+    "scheduled": "due",
+    "retrying": "due",
+    "queued": "ready",
+    "running": "since",
+    "done": "ended",
+    "discarded": "ended",
+    "cancelled": "ended",
+    "dead": "died",
+}
+"""What the time of a job in a state is."""
+
+
+def describe(job: JobRecord, *, traceback: bool = False) -> str:
+    """Return what is known of a job, a line each; at the end its last traceback, if wanted."""
+    lines = [(name, value) for name, value in _facts(job) if value is not None]
+    width = max(len(name) for name, _ in lines)
+    text = "\n".join(f"{name.ljust(width)}  {value}" for name, value in lines)
+    if traceback and job.failure and job.failure.traceback:
+        text += f"\n\n{job.failure.traceback.rstrip()}"
+    return text
+
+
+def document(job: JobRecord) -> dict[str, Any]:
+    """Return it in plain data; with its bytes as text if nobody can read the message."""
+    found = job.as_dict()
+    if job.raw is not None and job.message is None:
+        found["message"] = job.raw.decode(errors="backslashreplace")
+    return found
+
+
+def _facts(job: JobRecord) -> Iterator[tuple[str, Any]]:
+    yield "id", job.id
+    yield "state", str(job.state)
+    yield "worker", job.worker
+    yield "queue", job.queue
+    yield "attempt", job.attempt
+    if job.at is not None:
+        yield _AT.get(str(job.state), "at"), _distance(job.at)
+    yield "process", job.process
+    if job.seconds is not None:
+        yield "ran", duration(job.seconds)
+    if job.message is not None:
+        yield "arguments", arguments(job) or "none"
+    elif job.raw is not None:
+        yield "message", job.raw.decode(errors="backslashreplace")
+    if job.failure is not None:
+        yield from _failure(job.failure)
+
+
+def _failure(failure: Failure) -> Iterator[tuple[str, Any]]:
+    yield "failed", f"attempt {failure.attempt}, {_distance(failure.failed_at)}"
+    if failure.first_failed_at != failure.failed_at:
+        yield "first", _distance(failure.first_failed_at)
+    yield "error", failure.error
+    yield "why", failure.message or None
+
+
+def _distance(at: float) -> str:
+    away = at - time.time()
+    return f"{moment(at)} ({f'in {ago(away)}' if away > 0 else f'{ago(-away)} ago'})"
