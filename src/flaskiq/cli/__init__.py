@@ -12,7 +12,22 @@ import sys
 
 import click
 
-from flaskiq.cli import beat, dev, doctor, flower, worker
+from flaskiq.cli import (
+    beat,
+    dead,
+    dev,
+    doctor,
+    flower,
+    jobs,
+    monitor,
+    processes,
+    purge,
+    queues,
+    retries,
+    scheduled,
+    stats,
+    worker,
+)
 from flaskiq.cli.group import Group
 
 INTERRUPTED = 130
@@ -39,7 +54,22 @@ def flaskiq(context: click.Context, app: str | None, _json: bool) -> None:
     context.meta["flaskiq.app"] = app
 
 
-for _command in (dev.dev, doctor.doctor, worker.worker, beat.beat, flower.flower):
+for _command in (
+    dev.dev,
+    doctor.doctor,
+    worker.worker,
+    beat.beat,
+    flower.flower,
+    queues.queues,
+    scheduled.scheduled,
+    retries.retries,
+    dead.dead,
+    jobs.jobs,
+    processes.processes,
+    stats.stats,
+    monitor.monitor,
+    purge.purge,
+):
     flaskiq.add_command(_command)
 
 
