@@ -40,6 +40,9 @@ def install(celery: Celery, settings: Settings) -> None:
 def _read(settings: Settings, context: click.Context, _option: click.Parameter, _: Any) -> None:
     # `flaskiq worker start` and app.start() do not set it; the same variables act there.
     context.auto_envvar_prefix = context.auto_envvar_prefix or "CELERY_WORKER"
+    if settings["CELERY_WORKER_LOG_COLOR"] is False:
+        # Without the flag --no-color Celery takes colours for wanted, whatever worker_log_color is.
+        context.obj.no_color = True
     level = settings["CELERY_WORKER_LOGLEVEL"]
     context.default_map = {
         **({"loglevel": level} if level else {}),
