@@ -64,6 +64,14 @@ def test_beat_knows_the_cron_entries(app: Project) -> None:
     assert beat.wait() == 0
 
 
+@pytest.mark.parametrize("program", ["worker start -P solo", "beat --schedule=beat", "flower"])
+def test_the_settings_say_which_redis(app: Project, program: str) -> None:
+    port = ("--port", str(free_port())) if program == "flower" else ()
+    url = app.environ()["CELERY_BROKER_URL"]
+    running = app.start("flaskiq", *program.split(), *port, BROKER_URL="redis://127.0.0.1:1/0")
+    running.wait_for(url.replace("redis://", "redis://:**@", 1))
+
+
 def test_flower_listens_on_this_machine_only(app: Project) -> None:
     port = str(free_port())
     flower = app.start("flaskiq", "flower", "--port", port)

@@ -13,7 +13,7 @@ def beat(context: click.Context, options: tuple[str, ...]) -> None:
 
     OPTIONS are those of `celery beat`.
     """
+    from flaskiq.cli.celery_program import run
     from flaskiq.cli.locate import locate
 
-    celery = locate(context).state.celery
-    context.exit(celery.start(["beat", "--loglevel=INFO", *options]))
+    context.exit(run(locate(context).state.celery, ["beat", "--loglevel=INFO", *options]))

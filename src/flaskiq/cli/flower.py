@@ -50,6 +50,7 @@ def flower(context: click.Context, address: str, port: int, options: tuple[str, 
     another address than this machine's own it needs FLOWER_BASIC_AUTH, or FLOWER_AUTH for OAuth.
     There is no default password.
     """
+    from flaskiq.cli.celery_program import run
     from flaskiq.cli.locate import locate
 
     if not _is_loopback(address) and not _has_auth(options):
@@ -64,7 +65,7 @@ def flower(context: click.Context, address: str, port: int, options: tuple[str, 
     celery = locate(context).state.celery
     url = f"http://{address}:{port}/api/workers?refresh=1"
     Thread(target=_introduce_worker, args=(celery, url), daemon=True).start()
-    context.exit(celery.start(["flower", f"--address={address}", f"--port={port}", *options]))
+    context.exit(run(celery, ["flower", f"--address={address}", f"--port={port}", *options]))
 
 
 def _is_loopback(address: str) -> bool:
