@@ -310,13 +310,14 @@ def test_prefetch(
     env: dict[str, str],
     left: int,
 ) -> None:
-    facts = start(run, *words, **env)
+    done = run("start", "--detach", *QUICK, *words, "--json", **env)
+    facts = json.loads(done.stdout)
     for name in range(4):
         sample.Sleeps.perform_async(str(name), 2)
     until(lambda: started(store) == ["0"], "the first runs")
     until(lambda: store.llen("default") == left, "what is prefetched has left the queue")
-    says = "strict order of the queues holds per fetch" in Path(facts["logfile"]).read_text()
-    assert says == (left == 0)
+    says = "strict order of the queues holds per fetch"
+    assert (says in Path(facts["logfile"]).read_text()) == (says in done.stderr) == (left == 0)
     run("stop")
 
 

@@ -78,6 +78,9 @@ class WorkerOptions:
             if queue not in known:
                 nearest = did_you_mean(queue, known)
                 yield f"No queue {queue!r} is configured{nearest}. It is served all the same."
+        if self.is_detached and self._params["prefetch_multiplier"] != 1:
+            # The worker says it, too, but in its log.
+            yield "Prefetch is on: strict order of the queues holds per fetch."
 
     def run(self, node: str) -> int:
         """Run the worker in this process until it ends, and return its exit code."""
