@@ -82,7 +82,7 @@ def test_it_is_dead_with_its_bytes_and_its_reason(
     until(lambda: not any(map(jobs.processes.inflight, jobs.processes.live())), "none in flight")
     assert sample.Add.perform_async(3, 5).get(timeout=20) == 8
     assert worker.is_running
-    assert not store.hgetall("flaskiq:counters")
+    assert not store.hget("flaskiq:counters", "fenced")
 
 
 def test_an_unknown_task_has_a_result(sample: ModuleType, start_worker: Any, jobs: Store) -> None:

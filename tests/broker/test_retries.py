@@ -89,4 +89,4 @@ def test_a_snooze_waits_without_using_an_attempt(
     with pytest.raises(Discard, match="nothing to do"):
         result.get(timeout=20)
     assert "ERROR" not in worker.output
-    assert not store.hgetall("flaskiq:counters")
+    assert not store.hget("flaskiq:counters", "fenced")

@@ -20,7 +20,7 @@ from flaskiq.endings import Discard, Kill, Snooze
 from flaskiq.failure import Failure
 from flaskiq.handlers import call_each
 from flaskiq.job import Job
-from flaskiq.message import FAILED_AT_HEADER, read
+from flaskiq.message import ENQUEUED_AT_HEADER, FAILED_AT_HEADER, read
 from flaskiq.runtime.outcome import Dead, Discarded, Outcome
 from flaskiq.runtime.task import OUTCOME, WorkerTask
 from flaskiq.store.flight import FLIGHT_HEADER, Flight
@@ -84,7 +84,8 @@ def job_of(task: Task[..., Any], request: Any) -> Job:
 
 def shown(headers: Mapping[str, Any]) -> dict[str, Any]:
     """Return the headers of a message that concern an application."""
-    return {name: value for name, value in headers.items() if name != FLIGHT_HEADER}
+    hidden = (FLIGHT_HEADER, ENQUEUED_AT_HEADER)
+    return {name: value for name, value in headers.items() if name not in hidden}
 
 
 def failure_of(error: BaseException, job: Job, traceback: str | None = None) -> Failure:
