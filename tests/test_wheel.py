@@ -83,7 +83,7 @@ def test_the_app_of_the_readme_runs_by_one_command(empty: Project) -> None:
         assert result == "Welcome, Ada"
         flower_url = f"http://127.0.0.1:{flower}"
         until(lambda: "app.Welcome" in answer(f"{flower_url}/api/tasks"), "Flower lists the task")
-        until(lambda: "celery@" in answer(f"{flower_url}/api/workers"), "Flower lists the worker")
+        until(lambda: "worker1-" in answer(f"{flower_url}/api/workers"), "Flower lists the worker")
     finally:
         run.send(signal.SIGINT)
         assert run.wait() == 0
