@@ -422,14 +422,17 @@ def on_a_terminal(project: Project, argv: tuple[str, ...], last: str, **env: str
 def test_enable_flower(
     project: Project, value: str, options: tuple[str, ...], runs: str, place: str
 ) -> None:
-    project.write("app.py", "from flask import Flask\nimport flaskiq\napp = Flask(__name__)\n")
     project.write("celery_app.py", APP)
     project.write("Procfile", "backend: sleep 60\nflower: sleep 60\n")
-    env = {"ENABLE_FLOWER": value}
-    if place == ".env":
+    env = {"FLOWER_PORT": str(free_port())}
+    if place == "environment":
+        env["ENABLE_FLOWER"] = value
+    else:
         project.write(".env", f"ENABLE_FLOWER={value}\n")
-    dev = project.start("flaskiq", "dev", *options, **(env if place == "environment" else {}))
+    dev = project.start("flaskiq", "dev", f"--port={free_port()}", *options, **env)
     dev.wait_for(f"Flaskiq runs celery_app:flask_app: {runs}\n")
+    dev.wait_for("Ctrl-C stops everything")
+    assert (f"Flower  http://127.0.0.1:{env['FLOWER_PORT']}/" in dev.output) is ("flower" in runs)
     dev.send(signal.SIGINT)
     assert dev.wait() == 0
 

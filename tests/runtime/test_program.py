@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from fleet import gevent_or_skip
 from processes import Process, Project
 
 APP = """
@@ -81,6 +82,12 @@ def test_what_is_no_option_is_refused_by_name(
 def test_a_pool_that_patches_python_is_for_the_command_line_of_celery(project: Project) -> None:
     said = refused(project, *PROGRAMS["celery"], CELERY_WORKER_OPTS="-P gevent")
     assert "--pool=gevent comes too late here" in said
+
+
+def test_flaskiq_takes_such_a_pool_from_a_variable(project: Project) -> None:
+    gevent_or_skip()
+    worker = ready(project, *PROGRAMS["flaskiq"], CELERY_WORKER_OPTS="-P gevent -c 10")
+    assert "concurrency: 10 (gevent)" in worker.output
 
 
 def test_an_app_that_starts_its_worker_itself_reads_them_too(project: Project) -> None:
