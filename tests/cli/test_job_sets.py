@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import ModuleType
 from typing import Any
 
@@ -161,13 +161,3 @@ def test_many_are_asked_for(command: Command, jobs: Store) -> None:
 def test_wrong_usage(command: Command, words: tuple[str, ...], message: str) -> None:
     done = command(*words, code=2)
     assert message in " ".join(done.err.split())
-
-
-def test_jobs_that_are_moved_are_not_met_again(sample: ModuleType, jobs: Store) -> None:
-    stage(jobs, "retry", "Add", 2500)
-    told: list[int] = []
-    # In the middle of them.
-    at = datetime.now().astimezone().replace(microsecond=0) + timedelta(seconds=DAY + 1200)
-    assert api.RetrySet().reschedule_all(at, api.Filter(worker="Add"), told.append) == 2500
-    assert {job.at for job in api.RetrySet()} == {at.timestamp()}
-    assert (sum(told), len(api.RetrySet())) == (2500, 2500)
