@@ -104,6 +104,14 @@ def test_a_job_that_gave_up(
     assert "is dead already" in command("jobs", "cancel", job.id, code=1).out
 
 
+def test_a_job_whose_result_nobody_keeps(
+    command: Command, sample: ModuleType, start_worker: StartWorker
+) -> None:
+    start_worker()
+    job_id = command("jobs", "run", "Silent").out.strip()
+    assert command("jobs", "wait", job_id, "--timeout", "30").out == "null\n"
+
+
 def test_cancelling(
     command: Command, sample: ModuleType, start_worker: StartWorker, store: Redis
 ) -> None:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 LOOK = 0.2
 """Seconds between two looks at the job."""
 
+UNRECORDED = 3.0
+"""Seconds for which a job may be nowhere: without a result its end is recorded a second later."""
+
 _OVER = ("done", "discarded", "dead", "cancelled")
 
 
@@ -49,17 +52,19 @@ class Outcome:
 
 
 def wait(celery: Celery, job_id: str, timeout: float | None) -> Outcome:
-    """Wait until a job has ended, at most ``timeout`` seconds; an unknown one is not waited for."""
+    """Wait until a job has ended, at most ``timeout`` seconds; one that is nowhere is given up."""
     from flaskiq import api
 
-    deadline = None if timeout is None else time.monotonic() + timeout
+    began = seen = time.monotonic()
     while True:
-        job = api.find(job_id)
+        job, now = api.find(job_id), time.monotonic()
         outcome = Outcome(job)
         if outcome.is_done:
             return Outcome(job, _result(celery, job_id))
-        is_late = deadline is not None and time.monotonic() >= deadline
-        if outcome.is_over or is_late or job.state == api.State.UNKNOWN:
+        if job.state != api.State.UNKNOWN:
+            seen = now
+        is_late = timeout is not None and now - began >= timeout
+        if outcome.is_over or is_late or now - seen >= UNRECORDED:
             return outcome
         time.sleep(LOOK)
 
