@@ -125,8 +125,9 @@ class Flaskiq:
     @property
     def celery(self) -> Celery:
         """The Celery app of the current app, else of the only one this object was given."""
-        if len(self._states) == 1:
-            return next(iter(self._states)).celery
+        states = list(self._states)  # one may be collected at any moment
+        if len(states) == 1:
+            return states[0].celery
         return current.state().celery
 
     def on_error(self, handler: HandlerT) -> HandlerT:

@@ -86,12 +86,13 @@ def test_a_job_that_ends_while_redis_is_away_waits_for_it(
     proxy.close()
 
 
+@pytest.mark.parametrize("pool", ["solo"])
 def test_a_cut_before_the_retry_loses_no_job(
     sample: ModuleType, start_worker: Any, server: Server
 ) -> None:
     """Of the first publish of a worker, kombu declares the queue."""
     proxy = Proxy(server.port)
-    start_worker("--pool=solo", CELERY_BROKER_URL=proxy.url)
+    start_worker(CELERY_BROKER_URL=proxy.url)
     proxy.mark = b"_kombu.binding"
     assert sample.Naps.perform_async(0, 2).get(timeout=20) == 2
     proxy.close()
@@ -134,7 +135,7 @@ def test_no_job_is_lost_or_stuck_by_lost_replies_to_a_worker(
 ) -> None:
     """Every fourth fetch, whatever it brings and acknowledges, has its reply cut off."""
     proxy = Proxy(server.port, mark=sha("fetch").encode(), every=4)
-    worker = start_worker("--pool=threads", "--concurrency=2", CELERY_BROKER_URL=proxy.url)
+    worker = start_worker("--concurrency=2", CELERY_BROKER_URL=proxy.url)
     names: list[str] = []
 
     def keep_it_busy() -> bool:
@@ -153,6 +154,7 @@ def test_no_job_is_lost_or_stuck_by_lost_replies_to_a_worker(
 
 
 @pytest.mark.parametrize("cuts", LOST_REPLIES)
+@pytest.mark.parametrize("pool", ["threads"])
 def test_no_job_is_lost_by_lost_replies_to_a_client(
     sample: ModuleType, store: Redis, start_worker: Any, server: Server, jobs: Store,
     project: Project, cuts: int,
@@ -181,7 +183,7 @@ print(json.dumps([enqueued, raised]))
     proxy.close()
     enqueued, raised = json.loads(printed)
     assert proxy.cuts >= cuts
-    start_worker("--pool=threads", "--concurrency=2")
+    start_worker("--concurrency=2")
     until(lambda: nothing_pends(jobs), "all have run", 60)
     ran = set(store.lrange("record:ended", 0, -1))
     assert set(enqueued) <= ran <= {*enqueued, *raised}

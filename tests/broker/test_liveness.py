@@ -79,11 +79,12 @@ def test_a_cut_connection_starts_no_second_copy(
     assert all(worker.is_running for worker in workers)
 
 
+@pytest.mark.parametrize("pool", ["threads"])
 def test_a_cut_starts_no_second_copy_of_what_waits_in_the_pool(
     sample: ModuleType, store: Redis, start_worker: Any, jobs: Store
 ) -> None:
     prefetch = json.dumps({"worker_disable_prefetch": False, "worker_prefetch_multiplier": 4})
-    worker = start_worker("--pool=threads", "--concurrency=1", SAMPLE_CELERY=prefetch)
+    worker = start_worker("--concurrency=1", SAMPLE_CELERY=prefetch)
     sample.Sleeps.perform_bulk([("first", 4), ("second", 0), ("third", 0)])
     until(lambda: started(store) == ["first"], "it started")
     until(lambda: len(jobs.processes.inflight(*jobs.processes.live())) == 3, "two wait")
@@ -94,11 +95,12 @@ def test_a_cut_starts_no_second_copy_of_what_waits_in_the_pool(
     assert started(store) == ["first", "second", "third"]
 
 
+@pytest.mark.parametrize("pool", ["prefork"])
 def test_a_cut_starts_no_second_copy_of_what_a_child_was_handed(
     sample: ModuleType, store: Redis, start_worker: Any, jobs: Store
 ) -> None:
     """The job lies in the pipe of the child, which has not said yet that it starts."""
-    worker = start_worker("--pool=prefork", "--concurrency=1")
+    worker = start_worker("--concurrency=1")
     (child,) = psutil.Process(worker.pid).children()
     child.suspend()
     sample.Sleeps.perform_async("handed over", 0)
@@ -163,6 +165,7 @@ def test_a_job_that_kills_its_worker_runs_three_times_and_is_dead(
     assert b"3 processes died while it was in flight" in dead.placed.message
 
 
+@pytest.mark.parametrize("pool", ["threads"])
 def test_a_job_whose_process_died_runs_alone(
     sample: ModuleType, store: Redis, start_worker: Any, jobs: Store
 ) -> None:
@@ -170,7 +173,7 @@ def test_a_job_whose_process_died_runs_alone(
     message = json.loads(store.rpop("default"))
     message["headers"][DEATHS_HEADER] = 1
     store.lpush("default", json.dumps(message))
-    worker = start_worker("--pool=threads", "--concurrency=4")
+    worker = start_worker("--concurrency=4")
     until(lambda: started(store) == ["counted"], "it started")
     others = [sample.Sleeps.perform_async(f"other {n}", 0) for n in range(3)]
     assert result.get(timeout=20) == "counted"

@@ -6,6 +6,7 @@ import json
 from types import ModuleType
 from typing import Any
 
+import pytest
 from fetching import fetch_from
 from messages import queued
 from redis import Redis
@@ -25,10 +26,11 @@ def leave_in_flight(jobs: Store, process: str, *messages: bytes) -> None:
     jobs.processes.deregister(process)
 
 
+@pytest.mark.parametrize("pool", ["solo"])
 def test_a_job_whose_failure_cannot_be_recorded_does_not_end_the_reaping(
     sample: ModuleType, store: Redis, start_worker: Any, jobs: Store
 ) -> None:
-    start_worker("--pool=solo", "--queues=critical")
+    start_worker("--queues=critical")
     headers = {"id": "poisoned", "task": "sample.Add", DEATHS_HEADER: 2}
     body = {"headers": headers, "properties": {}, "body": "this is no JSON"}
     leave_in_flight(jobs, "first", json.dumps(body).encode())
@@ -40,11 +42,12 @@ def test_a_job_whose_failure_cannot_be_recorded_does_not_end_the_reaping(
     assert not any(jobs.processes.inflight(process) for process in ("first", "second"))
 
 
+@pytest.mark.parametrize("pool", ["solo"])
 def test_a_fetch_that_comes_late_loses_no_job(
     sample: ModuleType, store: Redis, start_worker: Any, jobs: Store
 ) -> None:
     """Its process was settled long ago, as far as reapers know."""
-    start_worker("--pool=solo", "--queues=critical")
+    start_worker("--queues=critical")
     leave_in_flight(jobs, "late")
     until(lambda: "late" in jobs.processes.survey().lost, "it is lost")
     sample.Sleeps.perform_async("taken", 0)

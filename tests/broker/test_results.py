@@ -112,16 +112,17 @@ def test_what_is_too_large_for_redis_is_refused(
     assert not store.exists("celery-task-meta-job")
 
 
+@pytest.mark.parametrize("pool", ["threads"])
 def test_what_a_frozen_worker_finishes_is_not_written(
     sample: ModuleType, store: Redis, start_worker: Any, jobs: Store
 ) -> None:
     """The second worker is still at it when the first one, which was frozen, comes to its end."""
-    frozen = start_worker("--pool=threads", "--concurrency=2")
+    frozen = start_worker("--concurrency=2")
     result = sample.Sleeps.perform_async("twice", 6)
     until(lambda: store.llen("record:started") == 1, "it started")
     (identity,) = jobs.processes.live()
     frozen.send(signal.SIGSTOP)
-    start_worker("--pool=threads", "--concurrency=2")
+    start_worker("--concurrency=2")
     until(lambda: store.llen("record:started") == 2, "it started elsewhere", timeout=30)
     frozen.send(signal.SIGCONT)
     until(lambda: store.llen("record:ended") == 1, "the first is done", timeout=30)

@@ -24,7 +24,7 @@ def attempts(store: Redis) -> list[str]:
 def test_retry_in_says_how_long_a_job_waits(
     sample: ModuleType, store: Redis, start_worker: Any, jobs: Store
 ) -> None:
-    start_worker()
+    worker = start_worker()
     before = time.time()
     result = sample.Unlucky.perform_async("OSError", 2)
     entry = until(lambda: jobs.retry.find(result.id), "it waits for its retry")
@@ -32,9 +32,11 @@ def test_retry_in_says_how_long_a_job_waits(
     headers = read(entry.placed.message).headers
     assert headers["retries"] == 1
     assert before <= headers["flaskiq_failed_at"] <= time.time()
+    until(lambda: result.state == "RETRY", "its result says so")
     jobs.retry.reschedule(result.id, before)
     assert result.get(timeout=20) == 2
     assert attempts(store) == ["1", "2"]
+    assert "others have been given it" not in worker.output
 
 
 def test_the_first_failure_is_remembered(

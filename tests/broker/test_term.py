@@ -46,12 +46,12 @@ def hoarder(start_worker: Any) -> Any:
 def test_what_is_prefetched_returns_at_once_and_what_runs_ends(
     sample: ModuleType, store: Redis, jobs: Store, hoarder: Any, start_worker: Any
 ) -> None:
-    sample.Sleeps.perform_bulk([(name, 4) for name in JOBS])
+    sample.Sleeps.perform_bulk([(name, 8) for name in JOBS])
     worker = hoarder()
     until(lambda: len(names(store, "started")) == 4, "four run")
     until(lambda: in_flight(jobs) > 90, "the others are prefetched")
     worker.send(signal.SIGTERM)
-    until(lambda: store.llen("default") == 96, "they are back", timeout=3)
+    until(lambda: store.llen("default") == 96, "they are back")
     assert names(store, "ended") == [], "while the four run"
     assert worker.wait() == 0
     assert sorted(names(store, "ended")) == sorted(names(store, "started")) == JOBS[:4]
@@ -91,11 +91,12 @@ def test_none_is_lost_and_none_runs_twice(
     assert sorted(names(store, "started")) == JOBS
 
 
+@pytest.mark.parametrize("pool", ["threads"])
 def test_a_fetch_under_way_returns_what_it_brings_at_once(
     sample: ModuleType, store: Redis, jobs: Store, start_worker: Any
 ) -> None:
     """An idle slot waits for a job while the other one runs: what comes next goes elsewhere."""
-    first = start_worker("--pool=threads", "--concurrency=2")
+    first = start_worker("--concurrency=2")
     running = sample.Sleeps.perform_async("running", 5)
     until(lambda: names(store, "started") == ["running"], "it runs")
     first.send(signal.SIGTERM)

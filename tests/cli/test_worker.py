@@ -114,7 +114,7 @@ def test_a_running_job_is_finished_and_nobody_else_is_hit(
     assert not list(project.folder.glob(".flaskiq/workers/*.pid"))
     assert bystander.is_running
     assert processes(run, code=1) == {}
-    assert run("stop").stdout == "No worker was started in this folder.\n"
+    assert run("stop").stdout == "No worker of this app runs on this host.\n"
 
 
 def test_status_for_people(run: Run, sample: ModuleType) -> None:
@@ -222,9 +222,10 @@ def test_workers_never_collide(run: Run, project: Project, tmp_path: Path) -> No
     run("stop", "--name", taken)
     assert start(run)["name"] == taken
 
-    # What was started in another folder is mentioned, and left alone.
-    assert facts[2]["name"] in run("stop").stderr
-    assert list(processes(run)) == [facts[2]["name"].partition("@")[0]]
+    # What was started in another folder is of this app, too.
+    assert facts[2]["name"] in run("restart").stderr
+    run("stop")
+    assert processes(run, code=1) == {}
 
 
 def test_stop_means_the_workers_of_this_app(run: Run) -> None:

@@ -27,7 +27,8 @@ def open_and_close():
         Add.perform_async(1, 2)
         Add.perform_bulk([(1, 2)])
     celery_app.control.revoke("nobody")
-    Flaskiq(Flask("another")).celery.send_task("sample.Add", (1, 2))
+    another = Flask("another")
+    Flaskiq(another).celery.send_task("sample.Add", (1, 2))
 
 def count():
     gc.collect()  # an app is a circle, which is no leak

@@ -31,6 +31,7 @@ class Process:
     over the last heartbeat; times in seconds since the epoch. Up to a heartbeat old."""
 
     identity: str
+    app: str
     node: str
     host: str
     pid: int
@@ -101,6 +102,7 @@ def running() -> list[RunningJob]:
 def _process(identity: str, facts: Mapping[str, str], jobs: Mapping[str, Running]) -> Process:
     return Process(
         identity=identity,
+        app=facts["app"],
         node=facts["node"],
         host=facts["host"],
         pid=int(facts["pid"]),

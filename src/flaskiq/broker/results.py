@@ -113,8 +113,12 @@ class ThinResults(_Base):
         if len(value) > self._MAX_STR_VALUE_SIZE:
             raise _StoreError("value too large for Redis", state=state, task_id=task_id)
         expires = self.failure_expires if state == states.FAILURE else self.expires
-        write = (self.get_key_for_task(task_id), value, int(expires or 0), self._flight(request))
-        if not self.ensure(self._results.store, write):
+        write = (self.get_key_for_task(task_id), value, int(expires or 0))
+        flight = self._flight(request)
+        if flight and state == states.RETRY:
+            # It has left flight in the step that let it wait, and may even run again by now.
+            self.ensure(self._results.store_waiting, (*write, task_id))
+        elif not self.ensure(self._results.store, (*write, flight)):
             logger.warning("Job %s is not %s: others have been given it", task_id, state)
         return result
 

@@ -90,7 +90,7 @@ def start(
 @TIMEOUT
 @click.pass_context
 def stop(context: click.Context, name: str | None, timeout: float | None) -> None:
-    """Stop the workers that were started in this folder, or one, and wait for their jobs.
+    """Stop the workers of this app on this host, or one, and wait for their jobs.
 
     \b
     flaskiq worker stop
@@ -118,14 +118,15 @@ def stop(context: click.Context, name: str | None, timeout: float | None) -> Non
 def restart(
     context: click.Context, /, name: str | None, timeout: float | None, **given: Any
 ) -> None:
-    """Restart the workers that were started in this folder, or one, with the flags they have.
+    """Restart the workers of this app on this host, or one, with the flags they have.
 
     \b
     flaskiq worker restart
     flaskiq worker restart --name mail --concurrency 2
 
     Flags that are given here replace those of before. One worker after the other ends its jobs as
-    with `stop`, and starts anew: in the background if it was there, else in its place.
+    with `stop`, and starts anew: in the background if it was there, else in its place. One that was
+    started in another folder, or by another program, has to be restarted there.
     """
     from flaskiq.cli.locate import locate
     from flaskiq.cli.worker_options import WorkerOptions
@@ -155,7 +156,7 @@ def restart(
 @NAME
 @click.pass_context
 def quiet(context: click.Context, name: str | None) -> None:
-    """Let the workers that were started in this folder, or one, fetch no more jobs.
+    """Let the workers of this app on this host, or one, fetch no more jobs.
 
     What runs goes on. A worker fetches again after `restart`; `stop` ends it.
     """
@@ -202,4 +203,4 @@ def _patience(found: Found, timeout: float | None) -> float:
 
 
 def _sentence(what: str, names: Sequence[str]) -> str:
-    return f"{what} {', '.join(names)}." if names else "No worker was started in this folder."
+    return f"{what} {', '.join(names)}." if names else "No worker of this app runs on this host."

@@ -68,15 +68,14 @@ class WorkerFleet:
         self._records = records
 
     def choose(self, name: str | None) -> Sequence[Member]:
-        """Return the worker of a name, else all that were started here.
+        """Return the worker of a name, else all of this app on this host.
 
         Raises:
             click.ClickException: no worker of that name runs.
         """
         records = list(self._records)
         if name is None:
-            self._mention_others({record.name for record in records})
-            return records
+            return [*records, *self._others({record.name for record in records})]
         node = node_of(name)
         here: list[Member] = [record for record in records if record.name == node]
         chosen = here or [Remote(node)]
@@ -101,6 +100,8 @@ class WorkerFleet:
                 f"{who} started in this folder by `flaskiq worker start`, so there are no flags to "
                 "restart it with."
             )
+        for other in members[len(records) :]:
+            click.echo(f"{other} was not started in this folder: restart it there.", err=True)
         return records
 
     def stop(self, members: Sequence[Member], seconds: float) -> None:
@@ -140,18 +141,15 @@ class WorkerFleet:
                 f"{record} has ended and did not start again: start it where it ran."
             )
 
-    def _mention_others(self, here: set[str]) -> None:
-        """Tell of workers on this host that no record speaks of: they may be another app's."""
+    def _others(self, here: set[str]) -> list[Remote]:
+        """The workers of this app on this host that no record speaks of."""
         try:
-            nodes = _nodes(host=socket.gethostname())
+            processes = list(ProcessSet())
         except RedisError:
-            return  # signals need no Redis
-        for node in sorted(nodes - here):
-            click.echo(
-                f"{node} runs on this host, too, and was not started here. To mean it: "
-                f"--name {node}",
-                err=True,
-            )
+            return []  # signals need no Redis
+        app, host = self._records.app, socket.gethostname()
+        nodes = {each.node for each in processes if (each.app, each.host) == (app, host)}
+        return [Remote(node) for node in sorted(nodes - here)]
 
 
 def _wait(
@@ -188,5 +186,5 @@ def _names(members: Sequence[Member]) -> str:
     return ", ".join(map(str, members))
 
 
-def _nodes(host: str | None = None) -> set[str]:
-    return {process.node for process in ProcessSet() if host in (None, process.host)}
+def _nodes() -> set[str]:
+    return {process.node for process in ProcessSet()}

@@ -111,11 +111,11 @@ class Records:
     """The records in the working folder. To iterate is to see the live workers of one app."""
 
     def __init__(self, app: str) -> None:
-        self._app = app
+        self.app = app
         self._folder = FOLDER.resolve()
 
     def __iter__(self) -> Iterator[Record]:
-        return (record for record in self._live() if record.app == self._app)
+        return (record for record in self._live() if record.app == self.app)
 
     def get(self, name: str) -> Record | None:
         """Return the record of a name, whether or not its worker still runs."""
@@ -167,7 +167,7 @@ class Records:
     def new(self, name: str, options: tuple[str, ...]) -> Record:
         """Return a record of this process."""
         pid = os.getpid()
-        return Record(name, self._app, options, pid, birth(pid), socket.gethostname())
+        return Record(name, self.app, options, pid, birth(pid), socket.gethostname())
 
     def keep(self, record: Record) -> None:
         """Write a record."""

@@ -14,6 +14,7 @@ import psutil
 from celery.worker import state
 
 from flaskiq.broker.process import Process
+from flaskiq.current import state_of
 from flaskiq.runtime.pools import pool_name
 from flaskiq.store.flight import FLIGHT_HEADER, Flight
 from flaskiq.store.processes import Facts
@@ -22,8 +23,9 @@ from flaskiq.store.statistics import Running
 
 def facts_of(consumer: Any, process: Process) -> Callable[[], Facts]:
     """Return a function that describes the worker of a consumer as it is when it is called."""
-    usage = Usage()
+    usage, app = Usage(), state_of(consumer.app)
     fixed: Facts = {
+        "app": app.app.import_name if app else "",
         "node": consumer.hostname,
         "host": socket.gethostname(),
         "pid": os.getpid(),

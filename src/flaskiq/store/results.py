@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from redis import Redis
 
 from flaskiq.store import script
@@ -26,9 +28,14 @@ class Results:
 
         Returns False if others have been given the job.
         """
-        keys: list[str] = [key]
-        args: list[str | int] = [value, expires, SUCCESS]
-        if flight is not None:
-            keys.append(self._keys.inflight(flight.process))
-            args.append(flight.seq)
-        return int(self._store_result(keys, args)) >= 0
+        guards = {self._keys.inflight(flight.process): str(flight.seq)} if flight else {}
+        return self._store(key, value, expires, guards)
+
+    def store_waiting(self, key: str, value: str, expires: int, job_id: str) -> bool:
+        """Write the state of a job that waits for another attempt, as long as it does."""
+        sets = (self._keys.jobs("retry"), self._keys.jobs("scheduled"))
+        return self._store(key, value, expires, dict.fromkeys(sets, job_id))
+
+    def _store(self, key: str, value: str, expires: int, guards: Mapping[str, str]) -> bool:
+        arguments: list[str | int] = [value, expires, SUCCESS, *guards.values()]
+        return int(self._store_result([key, *guards], arguments)) >= 0
