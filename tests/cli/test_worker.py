@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 from fleet import LIB, gevent_or_skip
-from processes import Project
+from processes import Process, Project
 from redis import Redis
 from waiting import until
 
@@ -437,15 +437,21 @@ def test_a_folder_that_cannot_be_written_to(run: Run, project: Project) -> None:
     assert "No worker can run in the background here" in done.stderr
 
 
-def test_any_worker_is_stopped_by_its_name(run: Run, project: Project) -> None:
-    foreign = project.worker("sample:celery_app", *QUICK, "--hostname=foreign@%h", PYTHONPATH=LIB)
-    done = run("stop")
-    assert "--name foreign@" in done.stderr
-    assert foreign.is_running
-    assert "flags" in run("restart", "--name=foreign", code=1).stderr
-    assert foreign.is_running
-    run("stop", "--name=foreign")
-    assert foreign.wait() == 0
+def test_a_worker_that_celery_has_started_is_stopped_too(run: Run, project: Project) -> None:
+    def start(app: str, name: str) -> Process:
+        return project.worker(app, *QUICK, f"--hostname={name}@%h", PYTHONPATH=LIB)
+
+    ours, named = start("sample:celery_app", "ours"), start("sample:celery_app", "named")
+    other = start("sample:neighbour_celery", "other")
+    assert "flags" in run("restart", "--name=named", code=1).stderr
+    run("stop", "--name=named")
+    assert named.wait() == 0
+    assert ours.is_running
+    run("stop")
+    assert ours.wait() == 0
+    assert other.is_running, "it is another app's"
+    run("stop", "--name=other")
+    assert other.wait() == 0
 
 
 def test_below_flask(run: Run, project: Project) -> None:

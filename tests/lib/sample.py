@@ -21,7 +21,9 @@ OVERRIDES = "SAMPLE_CELERY"
 """Environment variable with Celery settings in JSON, for one worker."""
 
 neighbour = Flask("neighbour")
-Flaskiq(neighbour)  # not alone in the process, so that Workers of other tests are not its own
+neighbour_celery = Flaskiq(
+    neighbour
+).celery  # not alone in the process, so that Workers of other tests are not its own
 
 app = Flask("sample")
 app.config["FLASKIQ_WORKERS"] = ["sample"]
