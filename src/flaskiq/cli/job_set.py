@@ -56,7 +56,9 @@ class JobSet(NamedTuple):
     def add_show(self) -> None:
         """Add ``show``."""
 
-        @self.group.command(help="Show one job with its last failure: message and traceback.")
+        example = f"\b\nflaskiq {self.group.name} show ID"
+
+        @self.group.command(help=f"Show one job, with its last failure and traceback.\n\n{example}")
         @click.argument("job_id", metavar="ID")
         @click.pass_context
         def show(context: click.Context, job_id: str) -> None:

@@ -43,6 +43,9 @@ def find(context: click.Context, job_id: str) -> None:
 
     Exit code 1 if it is nowhere. Jobs that have finished are remembered for a while
     (FLASKIQ_HISTORY_JOBS, FLASKIQ_HISTORY_AGE).
+
+    \b
+    flaskiq jobs find ID
     """
     enter(context)
     from flaskiq import api
@@ -104,6 +107,9 @@ def cancel(context: click.Context, ids: tuple[str, ...]) -> None:
 
     One that waits is taken out, one that is ready is skipped when its turn comes, one that runs can
     ask for it (current_job.is_cancelled). Exit code 1 if one was over already, or nowhere.
+
+    \b
+    flaskiq jobs cancel ID
     """
     enter(context, workers=True)
     from flaskiq import api
@@ -143,6 +149,9 @@ def wait_(context: click.Context, job_id: str, timeout: float | None) -> None:
     """Wait until a job has ended, and print its result.
 
     Exit code 0 if it is done, 1 otherwise: dead, cancelled, unknown, or not over in time.
+
+    \b
+    flaskiq jobs wait ID --timeout 60
     """
     state = enter(context)
     from flaskiq.cli.job_wait import wait
@@ -168,7 +177,11 @@ def _undone(outcome: Outcome, timeout: float | None) -> str:
 @jobs.command()
 @click.pass_context
 def running(context: click.Context) -> None:
-    """List the jobs that run, the longest running first. Up to a second old."""
+    """List the jobs that run, the longest running first. Up to a second old.
+
+    \b
+    flaskiq jobs running
+    """
     enter(context)
     from flaskiq import api
 

@@ -59,7 +59,9 @@ def quiet(context: click.Context, identities: tuple[str, ...]) -> None:
 @IDENTITIES
 @click.pass_context
 def stop(context: click.Context, identities: tuple[str, ...]) -> None:
-    """Tell processes to end when their jobs have, as the signal TERM does.
+    """Tell processes to end when their jobs have.
+
+    They do what they do on the signal TERM.
 
     \b
     flaskiq processes stop IDENTITY

@@ -63,9 +63,13 @@ def show_(context: click.Context, name: str, where: Filter, limit: int) -> None:
 @NAME
 @click.pass_context
 def pause(context: click.Context, name: str) -> None:
-    """Let no worker fetch from a queue, until it is unpaused; restarts do not matter.
+    """Let no worker fetch from a queue until it is unpaused.
 
-    Workers learn of it within a third of FLASKIQ_HEARTBEAT_TTL. Jobs that run go on.
+    Restarts do not matter. Workers learn of it within a third of FLASKIQ_HEARTBEAT_TTL. Jobs that
+    run go on.
+
+    \b
+    flaskiq queues pause low
     """
     enter(context)
     queue = queue_named(name)
@@ -78,7 +82,11 @@ def pause(context: click.Context, name: str) -> None:
 @NAME
 @click.pass_context
 def unpause(context: click.Context, name: str) -> None:
-    """Let workers fetch from a queue again."""
+    """Let workers fetch from a queue again.
+
+    \b
+    flaskiq queues unpause low
+    """
     enter(context)
     queue_named(name).unpause()
     show(context, {"name": name, "paused": False}, lambda: f"Queue {name} is not paused.")
@@ -93,6 +101,9 @@ def clear(context: click.Context, name: str, yes: bool) -> None:
 
     Nobody is told: whoever waits for one of these jobs waits in vain. `flaskiq queues delete NAME
     --all` takes longer, and records each of them as cancelled.
+
+    \b
+    flaskiq queues clear low
     """
     enter(context)
     queue = queue_named(name)
