@@ -95,6 +95,12 @@ def renewed(raw: bytes) -> bytes:
     ).encode()
 
 
+def marks(job_id: str) -> tuple[str, str]:
+    """How the id of a job stands in its message, but not in those of its children."""
+    quoted = json.dumps(job_id)
+    return f'"id": {quoted}', f'"id":{quoted}'
+
+
 def ready_since(raw: bytes, at: float) -> bytes:
     """Return a message that says when its job was, or will be, ready; as it is if unreadable."""
     try:

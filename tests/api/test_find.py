@@ -128,6 +128,19 @@ def test_the_family_of_a_job_is_not_taken_for_it(sample: ModuleType, jobs: Store
     assert state("b") == State.QUEUED
 
 
+def test_a_job_is_found_behind_its_many_children(sample: ModuleType) -> None:
+    """Their messages name it as their root, and one has it among its arguments."""
+    job = sample.Add.perform_async(0, 0)
+    Add = sample.celery_app.tasks["sample.Add"]
+    for _ in range(1100):
+        Add.apply_async((1, 2), root_id=job.id, parent_id=job.id)
+    sample.Describe.set(queue="default", headers={"of": {"job": job.id}}).perform_async()
+    assert state(job.id) == State.QUEUED
+    assert api.Queue("default").find(job.id) is not None
+    assert api.Queue("default").delete(job.id)
+    assert not api.Queue("default").delete(job.id)
+
+
 def test_a_job_fetched_ahead_does_not_run(sample: ModuleType, jobs: Store) -> None:
     job = sample.Add.perform_async(1, 2)
     raw = jobs.client.rpop("default")

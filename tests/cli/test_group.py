@@ -104,3 +104,4 @@ def test_an_error_is_a_message_and_an_exit_code(
 
 def test_an_interrupted_command_says_so_by_its_code(run: Run) -> None:
     assert run("things", "stop").returncode == 130
+    assert run("--app", "app", "flaskiq", "things", "stop", program="flask").returncode == 130

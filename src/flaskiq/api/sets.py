@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 
@@ -140,7 +141,8 @@ class _Waiting(JobsByTime):
             placed = self._state.store.kill(job_id, self._jobs, failure)
             if placed is not None:
                 killed += 1
-                fail(self._state.celery, job_id, placed.message, error)
+                with suppress(ValueError, KeyError, TypeError):  # nobody can read it
+                    fail(self._state.celery, job_id, placed.message, error)
         self._state.store.dead.trim()
         return killed
 

@@ -28,9 +28,7 @@ from flaskiq.cli import (
     stats,
     worker,
 )
-from flaskiq.cli.group import Group
-
-INTERRUPTED = 130
+from flaskiq.cli.group import INTERRUPTED, Group
 
 
 @click.group(cls=Group)

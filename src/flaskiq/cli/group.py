@@ -12,6 +12,9 @@ from redis import RedisError
 from flaskiq.cli.output import JSON, is_json
 from flaskiq.errors import FlaskiqError
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
+
 
 class Group(click.Group):
     """The group ``flaskiq``.
@@ -32,6 +35,8 @@ class Group(click.Group):
         """Run the command, and turn what is expected to go wrong into a message."""
         try:
             return self._invoke(ctx)
+        except (KeyboardInterrupt, click.Abort):
+            ctx.exit(INTERRUPTED)
         except click.ClickException as error:
             if not is_json(ctx):
                 raise

@@ -7,6 +7,7 @@ from typing import Any
 
 from redis import Redis
 
+from flaskiq.message import marks
 from flaskiq.store import script
 from flaskiq.store.keys import Keys
 
@@ -55,10 +56,10 @@ class Ready:
                 deleted = yield name, chunk
                 start += len(chunk) - (deleted or 0)
 
-    def seek(self, queue: str, text: str, most: int) -> tuple[int, list[tuple[str, bytes]]]:
-        """Look for messages with ``text`` among at most ``most`` jobs of a queue, the newest first.
+    def seek(self, queue: str, job_id: str, most: int) -> tuple[int, list[tuple[str, bytes]]]:
+        """Look for a job among at most ``most`` jobs of a queue, the newest first.
 
-        Returns how many were looked at, and those that have it, with their list.
+        Returns how many were looked at, and its messages with their list.
         """
         looked_at = 0
         found: list[tuple[str, bytes]] = []
@@ -66,7 +67,7 @@ class Ready:
             start = 0
             while looked_at < most:
                 last = start + min(CHUNK, most - looked_at) - 1
-                count, messages = self._seek([name], [start, last, text])
+                count, messages = self._seek([name], [start, last, *marks(job_id)])
                 looked_at += count
                 found += [(name, message) for message in messages]
                 if found or count <= last - start:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from redis import Redis
 
 from flaskiq.failure import Failure
+from flaskiq.message import marks
 from flaskiq.store import script
 from flaskiq.store.dead_set import Caps, DeadSet
 from flaskiq.store.flight import Flight
@@ -86,12 +87,14 @@ class Store:
         value = self._kill([*jobs.own_keys, *self.dead.own_keys], [job_id, failure.pack()])
         return Placed.unpack(value) if value else None
 
-    def in_flight(self, text: str) -> list[tuple[Flight, Placed]]:
-        """The jobs in flight whose message has a text, such as an id."""
+    def in_flight(self, job_id: str) -> list[tuple[Flight, Placed]]:
+        """Where a job is in flight."""
         processes = sorted(self.processes.live() | self.processes.lost())
         if not processes:
             return []
-        found = self._seek_in_flight([self.keys.inflight(each) for each in processes], [text])
+        found = self._seek_in_flight(
+            [self.keys.inflight(each) for each in processes], marks(job_id)
+        )
         parts = zip(found[::3], found[1::3], found[2::3], strict=True)
         return [
             (Flight(processes[place - 1], int(seq)), Placed.unpack(value))

@@ -18,10 +18,12 @@ local function pair()
 end
 
 redis.call('DEL', KEYS[2])
-for _ = 1, ARGV[7] do
-  redis.call('HSET', KEYS[2], pair())
+local last = next + 2 * ARGV[7] - 1
+if last >= next then
+  redis.call('HSET', KEYS[2], unpack(ARGV, next, last))
+  redis.call('PEXPIRE', KEYS[2], ARGV[2])
 end
-redis.call('PEXPIRE', KEYS[2], ARGV[2])
+next = last + 1
 if ARGV[1] == '' or redis.call('HGET', KEYS[1], 'recorded') == ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'recorded', ARGV[1])
 if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
@@ -36,11 +38,15 @@ end
 redis.call('EXPIRE', KEYS[4], ARGV[3])
 redis.call('EXPIRE', KEYS[5], ARGV[4])
 
-for _ = 1, ARGV[10] do
+local times, records = {}, {}
+for i = 1, 2 * ARGV[10], 2 do
   local id, at = pair()
-  redis.call('ZADD', KEYS[6], at, id)
-  redis.call('HSET', KEYS[7], id, ARGV[next])
+  times[i], times[i + 1], records[i], records[i + 1] = at, id, id, ARGV[next]
   next = next + 1
+end
+if times[1] then
+  redis.call('ZADD', KEYS[6], unpack(times))
+  redis.call('HSET', KEYS[7], unpack(records))
 end
 local function forget(ids)
   if #ids == 0 then return end
