@@ -13,9 +13,12 @@ import click
 from celery import Celery
 from celery.bin.base import CLIContext
 from celery.bin.worker import worker
+from celery.platforms import EX_FAILURE
 from celery.utils.nodenames import node_format
+from celery.worker import state
 from click.core import ParameterSource
 
+from flaskiq.cli.group import INTERRUPTED
 from flaskiq.errors import did_you_mean
 from flaskiq.runtime.pools import pool_name
 from flaskiq.settings.kinds import WEIGHTS
@@ -97,7 +100,8 @@ class WorkerOptions:
             with self._context:
                 COMMAND.invoke(self._context)
         except click.exceptions.Exit as end:
-            return end.exit_code
+            # Celery ends with its code for failures when Ctrl-C has told it to.
+            return INTERRUPTED if state.should_stop == EX_FAILURE else end.exit_code
         return 0
 
     def _is_typed(self, name: str) -> bool:
