@@ -8,11 +8,11 @@ from __future__ import annotations
 from flaskiq.store import script
 
 RECORD = "if keep > 0 then redis.call(unpack(record)) end"
-ACKNOWLEDGE = "redis.call('HDEL', KEYS[1], unpack(ARGV, 7, 6 + acks))"
+ACKNOWLEDGE = "redis.call('HDEL', KEYS[1], unpack(ARGV, own + 3))"
 FENCE = "if KEYS[5] and redis.call('HDEL', KEYS[5], ARGV[5]) == 0 then return 0 end"
 
 BROKEN = {
-    "fetch": {RECORD: "", ACKNOWLEDGE: "acks"},
+    "fetch": {RECORD: "", ACKNOWLEDGE: "#ARGV - own - 2"},
     "schedule": {FENCE: ""},
 }
 

@@ -5,9 +5,8 @@ Everything above the running side reaches the client through here, never by impo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from weakref import WeakSet
@@ -171,11 +170,11 @@ current_job: CurrentJob = LocalProxy(  # type: ignore[assignment]
 """The job that is running; false outside of ``perform``."""
 
 
-@contextmanager
-def running(job: CurrentJob) -> Iterator[CurrentJob]:
-    """Make ``job`` the current one for a block."""
-    token = _running.set(job)
-    try:
-        yield job
-    finally:
-        _running.reset(token)
+def enter(job: CurrentJob) -> Token[CurrentJob]:
+    """Make ``job`` the current one until :func:`leave` is given what this returns."""
+    return _running.set(job)
+
+
+def leave(token: Token[CurrentJob]) -> None:
+    """Make current again what was so before."""
+    _running.reset(token)

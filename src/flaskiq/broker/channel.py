@@ -13,9 +13,10 @@ kombu 5.7.0, kombu/transport/redis.py.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import Any
 
@@ -43,6 +44,7 @@ OPTIONS = ("heartbeat_ttl", "queue_weights", "dead_jobs", "dead_age", "history_j
 # kombu has no types for what is private, and a channel lives of it.
 _Channel: Any = redis.Channel
 _QoS: Any = virtual.QoS
+_Message: Any = virtual.Message
 
 
 class QoS(_QoS):
@@ -85,10 +87,28 @@ class QoS(_QoS):
         """Nothing becomes visible again by a clock."""
 
 
+class Message(_Message):
+    """A message of kombu's. Most bodies are JSON without typed values, and read twice as fast."""
+
+    def _decode(self) -> Any:
+        if self._is_plain:
+            with suppress(ValueError):  # kombu says what is wrong with it
+                return json.loads(self.body.decode())
+        return super()._decode()
+
+    @property
+    def _is_plain(self) -> bool:
+        is_json = (self.content_type, self.content_encoding) == ("application/json", "utf-8")
+        if not is_json or not isinstance(self.body, bytes) or b"__type__" in self.body:
+            return False
+        return self.accept is None or self.content_type in self.accept
+
+
 class Channel(Puts, Fetches, _Channel):
     """See the module."""
 
     QoS = QoS
+    Message = Message
 
     heartbeat_ttl = 15.0
     dead_jobs, dead_age = Caps()

@@ -35,6 +35,7 @@ class Fetches(_Base):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.pace = Pace()
         self._no_ack: set[str] = set()
+        self._active: list[str] | None = None
         self._waiting = False
         self._idle = False
         self._fetching: _Fetching | None = None
@@ -49,6 +50,17 @@ class Fetches(_Base):
         if self._is_reliable:
             self.process.start()
         return result
+
+    @property
+    def active_queues(self) -> list[str]:
+        """The queues that are consumed from; kombu makes a new list each time it is asked."""
+        if self._active is None:
+            self._active = super().active_queues
+        return self._active
+
+    def _update_queue_cycle(self) -> None:
+        self._active = None
+        super()._update_queue_cycle()
 
     @property
     def _is_reliable(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
+from threading import current_thread, main_thread
 from typing import Any
 from weakref import WeakSet
 
@@ -152,7 +153,7 @@ def acknowledge_now(consumer: Any, acknowledge: Any, *args: Any, **kwargs: Any) 
     at the end of the worker. Here it costs no Redis command and is safe in any thread.
     """
     acknowledge(*args, **kwargs)
-    if consumer.hub:
+    if consumer.hub and current_thread() is not main_thread():
         consumer.hub.call_soon(_wake)
 
 

@@ -7,7 +7,6 @@ Celery's ``task_prerun`` and ``task_postrun`` run in the thread of the job, arou
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from celery.signals import task_postrun, task_prerun
 
 from flaskiq.current import CurrentJob, state_of
-from flaskiq.runtime.executor import surroundings
+from flaskiq.runtime.executor import Surroundings
 from flaskiq.runtime.failures import PERFORMING, shown
 
 if TYPE_CHECKING:
@@ -37,17 +36,16 @@ def _enter(task_id: str, task: Task[..., Any], **_: Any) -> None:
     state = state_of(task.app)
     if state is None:
         return
-    with ExitStack() as stack:
-        stack.enter_context(surroundings(state.app, _current(task_id, task)))
-        vars(task.request)[_SURROUNDINGS] = stack.pop_all()
-        vars(task.request)[PERFORMING] = True
+    around = Surroundings(state.app, _current(task_id, task))
+    around.__enter__()
+    vars(task.request).update({_SURROUNDINGS: around, PERFORMING: True})
 
 
 @task_postrun.connect(weak=False)
 def _leave(task: Task[..., Any], **_: Any) -> None:
-    stack: ExitStack | None = vars(task.request).pop(_SURROUNDINGS, None)
-    if stack is not None:
-        stack.close()
+    around: Surroundings | None = vars(task.request).pop(_SURROUNDINGS, None)
+    if around is not None:
+        around.__exit__(None, None, None)
 
 
 def _current(task_id: str, task: Task[..., Any]) -> CurrentJob:

@@ -4,23 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from types import TracebackType
 from typing import Any
 
 from flask import Flask
 
 from flaskiq import arguments
-from flaskiq.current import CurrentJob, running
+from flaskiq.current import CurrentJob, enter, leave
 from flaskiq.job import Job
 from flaskiq.worker import Worker
 
 
-@contextmanager
-def surroundings(app: Flask, job: CurrentJob) -> Iterator[None]:
+class Surroundings:
     """What a job finds around itself: its app's context, and itself as the current job."""
-    with app.app_context(), running(job):
-        yield
+
+    __slots__ = ("_context", "_job", "_token")
+
+    def __init__(self, app: Flask, job: CurrentJob) -> None:
+        self._context = app.app_context()
+        self._job = job
+
+    def __enter__(self) -> None:
+        self._context.push()
+        self._token = enter(self._job)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        leave(self._token)
+        self._context.__exit__(kind, error, traceback)
 
 
 def perform(worker: type[Worker], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -46,5 +62,5 @@ def perform_inline(app: Flask, worker: type[Worker], job: Job) -> Any:
         report=lambda _: None,
         ask_cancelled=lambda: False,
     )
-    with surroundings(app, here):
+    with Surroundings(app, here):
         return perform(worker, args, kwargs)

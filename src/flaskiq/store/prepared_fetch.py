@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain, groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from flaskiq.message import DEATHS_HEADER
@@ -24,26 +26,25 @@ class Source(NamedTuple):
 class PreparedFetch:
     """Packs fetches in the protocol of Redis; what is the same for all of them only once.
 
-    A fetch from three queues has 36 arguments about their lists and priorities, and it is the
+    A fetch from three queues has thirty arguments about their lists and priorities, and it is the
     command that a busy process sends for each job.
     """
 
     def __init__(self, keys: Keys, process: str, sources: Sequence[Source]) -> None:
         self.queues = [source.queue for source in sources]
         names = [keys.inflight(process), keys.processes, *(source.list for source in sources)]
-        tail: list[str | int] = [part for source in sources for part in (source.queue, source.most)]
-        head: list[str | int] = ["EVALSHA", script.sha("fetch"), len(names), *names]
-        self._head, self._tail, self._wake = _bulk(head), _bulk(tail), keys.wake
-        self._length = len(head) + len(tail)
+        groups = [(len(list(same)), most) for most, same in groupby(sources, attrgetter("most"))]
+        kept: list[str | int] = ["EVALSHA", script.sha("fetch"), len(names), *names]
+        kept += [DEATHS_MARK, keys.wake, len(groups), *self.queues, *chain(*groups)]
+        self._kept, self._length = _bulk(kept), len(kept)
 
     def pack(self, *, credit: int, seq: int, acks: Sequence[int], woken: bool) -> bytes:
         """Return the command for one fetch.
 
         ``woken``: the process waits for a wake token before, and passes it on.
         """
-        own: list[str | int] = [credit, seq, DEATHS_MARK, self._wake, int(woken), len(acks), *acks]
-        length = self._length + len(own)
-        return b"*%d\r\n%b%b%b" % (length, self._head, _bulk(own), self._tail)
+        own = (credit, seq, int(woken), *acks)
+        return b"*%d\r\n%b%b" % (self._length + len(own), self._kept, _bulk(own))
 
 
 def _bulk(parts: Sequence[str | int]) -> bytes:

@@ -4,34 +4,35 @@
 --
 -- KEYS  1 in-flight hash of the process   2 set of live processes
 --       3... lists of ready jobs, in the order in which they are served
--- ARGV  1 credit   2 first seq   3 mark of a job that was in flight in a dead process
---       4 prefix of wake tokens   5 1 if a wake token led here   6 number of acknowledged fields
---       7... these fields   then for each list its queue, and how many of its jobs at most
+-- ARGV  1 mark of a job that was in flight in a dead process   2 prefix of wake tokens
+--       3 number of groups: neighbours of which a fetch takes the same number of jobs at most
+--       4... for each list its queue, then for each group how many lists, and how many jobs at most,
+--       then credit, first seq, 1 if a wake token led here, and the acknowledged fields
 -- Returns {acknowledged fields that were in flight, then for each job: seq, place of its list
 --          from 1, message}
-local seq, acks = tonumber(ARGV[2]), tonumber(ARGV[6])
+local lists, groups = #KEYS - 2, tonumber(ARGV[3])
+local own = 4 + lists + 2 * groups
+local credit, seq = tonumber(ARGV[own]), tonumber(ARGV[own + 1])
 local taken, record = {0}, {'HSET', KEYS[1]}
-if acks > 0 then taken[1] = redis.call('HDEL', KEYS[1], unpack(ARGV, 7, 6 + acks)) end
+if own + 3 <= #ARGV then taken[1] = redis.call('HDEL', KEYS[1], unpack(ARGV, own + 3)) end
 
-local function queue_of(i) return ARGV[2 * i + acks + 1] end
-local function limit_of(i) return ARGV[2 * i + acks + 2] end
-
--- Neighbours with the same limit are asked in one command.
-local place, popped, first = {}, nil, 3
-while not popped and first <= #KEYS do
-  local last, pop = first, {'LMPOP', 0}
-  while last <= #KEYS and limit_of(last) == limit_of(first) do
-    pop[#pop + 1], place[KEYS[last]], last = KEYS[last], last, last + 1
-  end
-  pop[2] = last - first
+-- The lists of a group are asked in one command.
+local popped, first = nil, 3
+for group = 4 + lists, own - 1, 2 do
+  local last = first + ARGV[group] - 1
+  local pop = {'LMPOP', ARGV[group], unpack(KEYS, first, last)}
   pop[#pop + 1], pop[#pop + 2] = 'RIGHT', 'COUNT'
-  pop[#pop + 1] = math.min(tonumber(ARGV[1]), tonumber(limit_of(first)))
-  popped, first = redis.call(unpack(pop)), last
+  pop[#pop + 1] = math.min(credit, tonumber(ARGV[group + 1]))
+  popped = redis.call(unpack(pop))
+  if popped then break end
+  first = last + 1
 end
 if not popped then return taken end
 
 local list, messages = popped[1], popped[2]
-local head, keep = queue_of(place[list]) .. '\0' .. list .. '\0', #messages
+local place, keep = 1, #messages
+while KEYS[place + 2] ~= list do place = place + 1 end
+local head = ARGV[place + 3] .. '\0' .. list .. '\0'
 -- Of a queue that several processes serve, a batch is an equal share.
 if keep > 1 then
   local all = keep + redis.call('LLEN', list)
@@ -40,14 +41,14 @@ end
 -- A job whose process died before runs alone, so that its neighbours do not die with it.
 local alone = false
 for i = 1, keep do
-  if string.find(messages[i], ARGV[3], 1, true) then
+  if string.find(messages[i], ARGV[1], 1, true) then
     local company = i > 1 or redis.call('HLEN', KEYS[1]) > 0
     alone, keep = true, company and i - 1 or 1
     break
   end
 end
 for i = 1, keep do
-  taken[3 * i - 1], taken[3 * i], taken[3 * i + 1] = seq, place[list] - 2, messages[i]
+  taken[3 * i - 1], taken[3 * i], taken[3 * i + 1] = seq, place, messages[i]
   record[2 * i + 1], record[2 * i + 2] = seq, head .. messages[i]
   seq = seq + 1
 end
@@ -55,10 +56,10 @@ for i = #messages, keep + 1, -1 do redis.call('RPUSH', list, messages[i]) end
 if keep > 0 then redis.call(unpack(record)) end
 
 -- Who was woken passes the token on while jobs are left.
-if ARGV[5] == '1' and not alone then
+if ARGV[own + 2] == '1' and not alone then
   for i = 3, #KEYS do
     if redis.call('LLEN', KEYS[i]) > 0 then
-      local token = ARGV[4] .. queue_of(i)
+      local token = ARGV[2] .. ARGV[i + 1]
       if redis.call('LLEN', token) == 0 then redis.call('LPUSH', token, 1) end
       break
     end
