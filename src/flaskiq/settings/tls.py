@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -33,18 +33,26 @@ def require(values: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
     return found
 
 
-def warn_unverified(values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Warn about each connection whose certificate nobody verifies; the last word has the URL."""
+def unverified(values: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the setting and URL of each connection whose certificate nobody verifies.
+
+    The last word has the URL.
+    """
     required = require(values, given)
     for name, key in KEYS.items():
         options = required.get(key, {})
         for url in split_urls(values[name]):
             in_url = parse_qs(urlsplit(url).query).get("ssl_cert_reqs", [None])[-1]
             if (in_url or options.get("ssl_cert_reqs")) in _UNVERIFIED:
-                logger.warning(
-                    "The certificate of %s (%s) is not verified: whoever is in between can read "
-                    "and change every job. Leave out ssl_cert_reqs, and name your authority in "
-                    "ssl_ca_certs",
-                    mask_url(url),
-                    name,
-                )
+                yield name, url
+
+
+def warn_unverified(values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Warn about each connection whose certificate nobody verifies."""
+    for name, url in unverified(values, given):
+        logger.warning(
+            "The certificate of %s (%s) is not verified: whoever is in between can read and change "
+            "every job. Leave out ssl_cert_reqs, and name your authority in ssl_ca_certs",
+            mask_url(url),
+            name,
+        )

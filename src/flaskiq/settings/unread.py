@@ -73,11 +73,11 @@ def warn(places: Iterable[Source]) -> None:
     """Warn about each such variable of the environment and of ``.env``."""
     for place in places:
         if place.name in (ENVIRONMENT, DOTENV):
-            for name, advice in _unread(place):
+            for name, advice in unread(place):
                 logger.warning("%s (%s) is not read by Flaskiq: %s", name, place.where, advice)
 
 
-def _unread(place: Source) -> Iterator[tuple[str, str]]:
+def unread(place: Source) -> Iterator[tuple[str, str]]:
     for name in map(str, place.values):
         if name.startswith(PREFIX) and name not in NAMES and not is_of_kubernetes(name):
             advice = _advise_dotenv(name) if place.name == DOTENV else _advise(name)

@@ -46,7 +46,7 @@ def _unknown(place: Source) -> Iterator[Finding]:
         what, _, mend = message.partition("; ")
         yield warning(what, WHY, _sentence(mend or "take it out"))
     if place.name in (ENVIRONMENT, DOTENV):
-        for name, advice in unread._unread(place):  # noqa: SLF001 - one rule for log and doctor
+        for name, advice in unread.unread(place):
             yield _dead(f"{name} ({place.where})", _sentence(advice))
 
 
