@@ -60,6 +60,31 @@ def test_pages(sample: ModuleType, jobs: Store) -> None:
     assert [job.id for job in first + second] == [f"{n:05}" for n in range(50)]
 
 
+@pytest.mark.parametrize("count", [1, 10])
+def test_the_last_that_died_comes_first(sample: ModuleType, jobs: Store, count: int) -> None:
+    failure = Failure("LookupError", "no such user", "", 1, 1.0, 1.0)
+    for name in "abcdefg":
+        jobs.dead.bury(name, Placed("low", "low", message(name)), failure)
+    ids = [job.id for job in api.DeadSet()]
+    assert ids == list("gfedcba")
+    turned, after = [], None
+    while page := api.DeadSet().page(after, count):
+        turned += page
+        after = page[-1].at or 0, page[-1].id
+        jobs.dead.remove(page[-1].id)
+    assert [job.id for job in turned] == ids
+
+
+def test_backwards_among_jobs_of_the_same_time(jobs: Store) -> None:
+    fill(jobs, 1200, 5e9)
+    seen = []
+    for entry in jobs.retry.entries(backwards=True):
+        seen.append(entry.id)
+        if len(seen) % 3 == 0:
+            jobs.retry.remove(entry.id)
+    assert seen == [f"{n:05}" for n in reversed(range(1200))]
+
+
 def test_filters(sample: ModuleType, jobs: Store) -> None:
     fill(jobs, 10)
     failure = Failure("LookupError", "no such user", "", 1, 1.0, 1.0)

@@ -29,6 +29,7 @@ class JobsByTime:
     """Jobs in the order of a time. Acting on one by its id is O(log n)."""
 
     state: State
+    newest_first = False
 
     def __init__(self, jobs: JobSet) -> None:
         self._jobs = jobs
@@ -38,12 +39,13 @@ class JobsByTime:
         return len(self._jobs)
 
     def __iter__(self) -> Iterator[JobRecord]:
-        """Yield the jobs, the first due first; none that stays is missed."""
-        return (of_entry(entry, self.state) for entry in self._jobs)
+        """Yield the jobs, the first due first, or the last that died; none that stays is missed."""
+        entries = self._jobs.entries(backwards=self.newest_first)
+        return (of_entry(entry, self.state) for entry in entries)
 
     def page(self, after: tuple[float, str] | None = None, length: int = 25) -> list[JobRecord]:
         """Return the jobs behind the one with this time and id."""
-        found = self._jobs.page(after, length)
+        found = self._jobs.page(after, length, backwards=self.newest_first)
         return [of_entry(entry, self.state) for entry in found]
 
     def matching(self, where: Filter) -> Iterator[JobRecord]:
@@ -166,9 +168,10 @@ class RetrySet(_Waiting):
 
 
 class DeadSet(JobsByTime):
-    """Jobs that gave up."""
+    """Jobs that gave up; the last that died comes first."""
 
     state = State.DEAD
+    newest_first = True
 
     def __init__(self) -> None:
         super().__init__(current.state().store.dead)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def dead(context: click.Context, where: Filter, limit: int) -> None:
     """List and steer the jobs that gave up.
 
-    The one that died first is in front.
+    The one that died last is in front.
 
     \b
     flaskiq dead

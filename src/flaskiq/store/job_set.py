@@ -136,10 +136,16 @@ class JobSet:
     def __len__(self) -> int:
         return int(self._client.zcard(self._zset))
 
-    def page(self, after: tuple[float, str] | None = None, length: int = PAGE) -> list[Entry]:
+    def page(
+        self,
+        after: tuple[float, str] | None = None,
+        length: int = PAGE,
+        *,
+        backwards: bool = False,
+    ) -> list[Entry]:
         """Return the jobs behind the one with this time and id, which may have gone meanwhile."""
         cursor = [repr(after[0]), after[1]] if after else ["", ""]
-        found = self._page(self.own_keys, [*cursor, length])
+        found = self._page(self.own_keys, [*cursor, length, int(backwards)])
         parts = zip(found[::4], found[1::4], found[2::4], found[3::4], strict=True)
         return [
             Entry.read(job_id.decode(), float(at), value, failure)
@@ -149,7 +155,11 @@ class JobSet:
 
     def __iter__(self) -> Iterator[Entry]:
         """Yield the jobs, the first due first; none that stays is missed while others move."""
+        return self.entries()
+
+    def entries(self, *, backwards: bool = False) -> Iterator[Entry]:
+        """Yield the jobs in their order, or backwards."""
         after: tuple[float, str] | None = None
-        while page := self.page(after):
+        while page := self.page(after, backwards=backwards):
             yield from page
             after = page[-1].at, page[-1].id
