@@ -28,7 +28,7 @@ FOREGROUND = {
     "flaskiq worker start --queue critical,default --concurrency 4 --loglevel debug": " ready.",
     "flaskiq worker start -P threads -c 8 -E --without-gossip": " ready.",
     "flaskiq monitor": "QUEUE ",
-    "flaskiq dev": "beat: Starting...",
+    "flaskiq dev": " ready.",
     "flaskiq beat": "beat: Starting...",
     "flaskiq flower": "http://127.0.0.1:",
 }
@@ -105,6 +105,8 @@ def start(project: Project, line: str) -> str:
     words += [f"{option}={free_port()}" for option in ports.get(words[1], ())]
     program = project.start(*words)
     program.wait_for(FOREGROUND[line])
+    if words[1] == "beat":  # Celery's own does not bear the signal while it opens this
+        until(lambda: list(project.folder.glob("celerybeat-schedule*")), "beat has its file")
     program.send(signal.SIGINT)
     assert program.wait() in (0, 130), program.output
     assert "Traceback" not in program.output
