@@ -66,11 +66,9 @@ def project(redis_url: str, tmp_path: Path) -> Iterator[Project]:
 
 @pytest.fixture(scope="session")
 def _sample(server: Server) -> ModuleType:
-    with pytest.MonkeyPatch.context() as patch:
-        # Only while it is imported: every Celery app of this process would go by them.
-        patch.setenv("CELERY_BROKER_URL", server.url)
-        patch.setenv("CELERY_RESULT_BACKEND", server.url)
-        import sample
+    os.environ["CELERY_BROKER_URL"] = os.environ["CELERY_RESULT_BACKEND"] = server.url
+    import sample
+
     return sample
 
 
