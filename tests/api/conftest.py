@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from fleet import jobs, pool, start_worker
+import pytest
+from fleet import jobs, start_worker
 
-__all__ = ["jobs", "pool", "start_worker"]
+__all__ = ["jobs", "start_worker"]
+
+
+@pytest.fixture
+def pool() -> str:
+    """The pool of the workers: what they record is the same for all."""
+    return "threads"

@@ -37,6 +37,7 @@ def test_a_job_that_waits(sample: ModuleType) -> None:
     assert state("nobody") == State.UNKNOWN
 
 
+@pytest.mark.parametrize("pool", ["prefork", "threads"])
 def test_a_job_that_runs_and_is_done(sample: ModuleType, start_worker: StartWorker) -> None:
     start_worker()
     begun = time.time()
