@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 from types import ModuleType
@@ -42,8 +43,12 @@ def test_an_idle_worker_sends_at_most_two_and_a_half_commands_a_second(
         "flaskiq", "--app=sample:app", "worker", "start", "--pool=prefork", PYTHONPATH=LIB
     )
     worker.wait_for(" ready.")
+    began = time.monotonic()
     assert sample.Add.perform_async(1, 2).get(timeout=20) == 3
     until(lambda: not store.keys("flaskiq:inflight:*"), "it is idle")
+    until(lambda: store.zcard("flaskiq:finished"), "the job is recorded")
+    # A second after its start a worker asks once more what was revoked.
+    until(lambda: time.monotonic() > began + 5, "it has settled")
     sent = commands(server, SECONDS)
     assert sent["BRPOP flaskiq:wake:critical"] >= SECONDS / 2, sent
     assert sum(sent.values()) <= 2.5 * SECONDS, sent
