@@ -6,6 +6,7 @@ Line numbers are those of kombu 5.7.0, kombu/transport/redis.py, and celery 5.7.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from queue import Empty
 from time import monotonic
 from typing import Any
@@ -38,9 +39,10 @@ class Fetches(_Base):
         self._active: list[str] | None = None
         self._waiting = False
         self._idle = False
-        self._fetching: _Fetching | None = None
+        self._fetching: Fetching | None = None
         self._flush_planned = False
         self._prepared: tuple[Any, PreparedFetch | None] = (None, None)
+        self.on_finish: Callable[[str], None] | None = None
         super().__init__(*args, **kwargs)
 
     def basic_consume(self, queue: str, no_ack: bool, *args: Any, **kwargs: Any) -> Any:
@@ -79,33 +81,53 @@ class Fetches(_Base):
         if self._fetching is not None:
             self._reconcile()
         if self.process.is_taken_for_dead:
-            self._start_anew()
+            self.start_anew()
         if self.process.hand.wants_no_company:
             return
-        paused = self.process.paused
-        served = self._queue_cycle.consume(len(self.active_queues))
-        queues = [queue for queue in served if queue not in paused]
+        queues = self.served(self.active_queues)
         if not queues:
             return
-        self._fetching = fetching = self._next_fetch(queues)
+        self._fetching = fetching = self.next_fetch(queues, self._credit(), woken=self._idle)
         connection = self.client.connection
         commands = [fetching.command]
         self._waiting = self._idle
         if self._waiting:
-            wakes = [self.store.keys.wake + queue for queue in queues]
-            commands = [*connection.pack_command("BRPOP", *wakes, self.brpop_timeout), *commands]
+            commands = [*connection.pack_command(*self.wait_for(queues)), *commands]
         self._in_poll = connection
         self._brpop_sent_at = monotonic()
         connection.send_packed_command([b"".join(commands)])
 
-    def _next_fetch(self, queues: list[str]) -> _Fetching:
-        credit = self._credit()
-        limits = [min(credit, self.pace.batch(queue)) for queue in queues]
+    def served(self, queues: list[str]) -> list[str]:
+        """Return those of ``queues`` that are not paused, in the order of the next fetch."""
+        paused = self.process.paused
+        order = self._queue_cycle.consume(len(queues))
+        return [queue for queue in order if queue not in paused]
+
+    def serve(self, queues: list[str]) -> None:
+        """Order these queues from now on."""
+        self._queue_cycle.update(queues)
+
+    def rotate(self, queue: str) -> None:
+        """Note that a job came from a queue: in some orders it is asked last then."""
+        self._queue_cycle.rotate(queue)
+
+    def wait_for(self, queues: list[str]) -> tuple[Any, ...]:
+        """Return the command that waits for a wake token of ``queues``."""
+        return ("BRPOP", *(self.store.keys.wake + queue for queue in queues), self.brpop_timeout)
+
+    def next_fetch(
+        self, queues: list[str], credit: int, *, least: int = 1, woken: bool = False
+    ) -> Fetching:
+        """Return a fetch of at most ``credit`` jobs, with what is to be acknowledged.
+
+        Of each queue it takes as many as the pace allows, but ``least`` in any case.
+        """
+        limits = [min(credit, max(least, self.pace.batch(queue))) for queue in queues]
         prepared = self._prepare(queues, limits)
         acks = self.process.hand.take_acks()
         seq = self.process.hand.next_seqs(credit)
-        command = prepared.pack(credit=credit, seq=seq, acks=acks, woken=self._idle)
-        return _Fetching(command, prepared.queues, acks)
+        command = prepared.pack(credit=credit, seq=seq, acks=acks, woken=woken)
+        return Fetching(command, prepared.queues, acks)
 
     def _prepare(self, queues: list[str], limits: list[int]) -> PreparedFetch:
         kept, prepared = self._prepared
@@ -144,7 +166,7 @@ class Fetches(_Base):
             raise Empty
         return self._take(fetch)
 
-    def _read_fetch(self) -> tuple[_Fetching, Fetch] | None:
+    def _read_fetch(self) -> tuple[Fetching, Fetch] | None:
         """Read what :meth:`_brpop_start` asked for; None if the server has lost the script."""
         fetching = self._fetching
         assert fetching is not None
@@ -166,12 +188,12 @@ class Fetches(_Base):
         self._fetching = None
         return fetching, Fetch.parse(reply)
 
-    def _take(self, fetched: tuple[_Fetching, Fetch]) -> bool:
+    def _take(self, fetched: tuple[Fetching, Fetch]) -> bool:
         fetching, fetch = fetched
-        self._count_fenced(fetching.acks, fetch.acknowledged)
+        self.count_fenced(fetching.acks, fetch.acknowledged)
         if self.process.is_taken_for_dead:
             # It was frozen while this lay in its socket.
-            self._start_anew()
+            self.start_anew()
             raise Empty
         self._idle = not fetch.jobs
         held = [(job, message) for job in fetch.jobs if (message := self._hold(job))]
@@ -181,7 +203,7 @@ class Fetches(_Base):
         for job, message in held:
             queue = fetching.queues[job.list]
             self._queue_cycle.rotate(queue)
-            if not self._put_away(queue, job, message):
+            if not self.put_away(queue, job, message):
                 self.connection._deliver(message, queue)  # noqa: SLF001 - kombu's way
         return True
 
@@ -193,7 +215,7 @@ class Fetches(_Base):
         try:
             message = read_envelope(job.message)
         except ValueError as error:
-            self._bury_unreadable(job, error)
+            self.bury_unreadable(job, error)
             return None
         headers = message["headers"]
         headers[FLIGHT_HEADER] = str(Flight(self.process.id, job.seq))
@@ -202,13 +224,13 @@ class Fetches(_Base):
         self.process.hand.hold(tag, job.seq, alone=DEATHS_HEADER in headers)
         return message
 
-    def _bury_unreadable(self, job: Fetched, error: ValueError) -> None:
+    def bury_unreadable(self, job: Fetched, error: ValueError) -> None:
         """Move a message into the dead set as it is, under an id that it has not."""
         job_id, flight = new_id(), Flight(self.process.id, job.seq)
         if self.store.dead.bury_from_flight(job_id, Failure.of(error, 1), flight):
             logger.error("A message that cannot be read is dead as job %s: %s", job_id, error)
 
-    def _put_away(self, queue: str, job: Fetched, message: dict[str, Any]) -> bool:
+    def put_away(self, queue: str, job: Fetched, message: dict[str, Any]) -> bool:
         """Let a job wait in Redis that a stock client has put onto the list before its time.
 
         One that is due has no time any more: a timer of the worker would only hide it from its
@@ -228,15 +250,21 @@ class Fetches(_Base):
         self.process.hand.release(message["properties"]["delivery_tag"])
         return True
 
-    def _start_anew(self) -> None:
+    def start_anew(self) -> None:
         """Others have been given what was in flight here: go on as a new process."""
         logger.warning("%s was taken for dead; its jobs run elsewhere", self.process.id)
         self.process.renew()
         self._idle = False
 
     def finish(self, delivery_tag: str) -> None:
-        """Acknowledge a job with the next fetch; at once if this channel waits for work."""
+        """Acknowledge a job with the next fetch; at once if this channel waits for work.
+
+        Whoever fetches by itself with what this channel prepares is told with ``on_finish``.
+        """
         if not self.process.hand.finish(delivery_tag):
+            return
+        if self.on_finish is not None:
+            self.on_finish(delivery_tag)
             return
         # Of a channel that is closed, the next fetch of another one acknowledges.
         if not self.closed and (self._waiting or not self.active_queues):
@@ -265,7 +293,7 @@ class Fetches(_Base):
         except Exception:
             self.process.hand.finish_again(acks)
             raise
-        self._count_fenced(acks, removed)
+        self.count_fenced(acks, removed)
 
     def _plan_flush(self) -> None:
         """Flush once for all jobs that finish in this turn of the event loop."""
@@ -276,7 +304,7 @@ class Fetches(_Base):
             self._flush_planned = True
             loop.call_soon(self.flush)
 
-    def _count_fenced(self, acks: list[int], acknowledged: int) -> None:
+    def count_fenced(self, acks: list[int], acknowledged: int) -> None:
         fenced = self.process.hand.count_fenced(acks, acknowledged)
         if fenced:
             logger.warning("%d jobs finished here that were given to others meanwhile", fenced)
@@ -287,6 +315,10 @@ class Fetches(_Base):
         fetching, self._fetching = self._fetching, None
         if fetching is not None:
             self.process.hand.finish_again(fetching.acks)
+        self.reconcile()
+
+    def reconcile(self) -> None:
+        """Push back what is in flight, but came with a reply that was lost."""
         stranded = self.process.reconcile(self.store)
         if stranded:
             logger.warning("Pushed back %d jobs of a fetch whose reply was lost", stranded)
@@ -299,8 +331,8 @@ class Fetches(_Base):
             self._reconcile()
 
 
-class _Fetching:
-    """A fetch under way."""
+class Fetching:
+    """A fetch under way: its command, the queue of each of its lists, and what it acknowledges."""
 
     def __init__(self, command: bytes, queues: list[str], acks: list[int]) -> None:
         self.command = command

@@ -126,6 +126,16 @@ class Hand:
                 self._acks.popleft()
         return acks
 
+    @property
+    def size(self) -> int:
+        """How many jobs are in hand."""
+        return len(self._held)
+
+    @property
+    def has_finished(self) -> bool:
+        """Whether a finished job is not acknowledged yet."""
+        return bool(self._acks)
+
     def tags(self) -> list[str]:
         """The delivery tags of the jobs in hand."""
         return list(self._held)

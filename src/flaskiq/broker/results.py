@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from celery import states
 from celery.backends import redis
@@ -12,7 +16,7 @@ from celery.exceptions import BackendStoreError
 
 from flaskiq.store.flight import FLIGHT_HEADER, Flight
 from flaskiq.store.keys import Keys
-from flaskiq.store.results import Results
+from flaskiq.store.results import Results, Success
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -115,7 +119,10 @@ class ThinResults(_Base):
         expires = self.failure_expires if state == states.FAILURE else self.expires
         write = (self.get_key_for_task(task_id), value, int(expires or 0))
         flight = self._flight(request)
-        if flight and state == states.RETRY:
+        outbox = outboxes.get(self.app)
+        if outbox is not None and flight and state == states.SUCCESS and not request.chord:
+            outbox.add(Success(flight.seq, *write))
+        elif flight and state == states.RETRY:
             # It has left flight in the step that let it wait, and may even run again by now.
             self.ensure(self._results.store_waiting, (*write, task_id))
         elif not self.ensure(self._results.store, (*write, flight)):
@@ -139,6 +146,46 @@ class ThinResults(_Base):
         if not flight or conf.broker_url != conf.result_backend:
             return None
         return Flight.parse(flight) if task is None or task.acks_late else None
+
+
+class Outbox:
+    """Results that go to Redis with the next fetch, before the acknowledgement of their jobs."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Success] = deque()
+        self._unwritten: set[int] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def __contains__(self, seq: int) -> bool:
+        """Whether the result of a job is not known to be written yet."""
+        return seq in self._unwritten
+
+    def add(self, result: Success) -> None:
+        """Take the result of a job in flight."""
+        self._unwritten.add(result.seq)
+        self._waiting.append(result)
+
+    def take(self) -> list[Success]:
+        """Return what is to be written; then :meth:`written` or, after a failure, `give_back`."""
+        taken = []
+        with suppress(IndexError):  # another thread takes, too
+            while True:
+                taken.append(self._waiting.popleft())
+        return taken
+
+    def written(self, results: Iterable[Success]) -> None:
+        """Note that Redis has them."""
+        self._unwritten.difference_update(result.seq for result in results)
+
+    def give_back(self, results: Sequence[Success]) -> None:
+        """Take back what nobody knows to be written: written twice it is the same."""
+        self._waiting.extendleft(reversed(results))
+
+
+outboxes: WeakKeyDictionary[Celery, Outbox] = WeakKeyDictionary()
+"""Where the successes of an app wait for the next fetch; only in a process that fetches for it."""
 
 
 class RedisBackend(ThinResults, redis.RedisBackend):

@@ -15,7 +15,7 @@ from celery.worker.consumer.heart import Heart
 from redis import RedisError
 
 from flaskiq.broker.connection import open_store
-from flaskiq.broker.process import Process, processes
+from flaskiq.broker.process import processes
 from flaskiq.runtime import refused, request
 from flaskiq.runtime.death import Verdict
 from flaskiq.runtime.facts import facts_of, running
@@ -24,8 +24,10 @@ from flaskiq.runtime.loops.loop import Loop
 from flaskiq.runtime.loops.promoter import Promoter
 from flaskiq.runtime.loops.reaper import Reaper
 from flaskiq.runtime.loops.recorder import Recorder
+from flaskiq.runtime.pool import FetchPool
+from flaskiq.runtime.pool.consumer import Supervision
 from flaskiq.runtime.stop import arm_on_shutdown, install_quiet, push_back_prefetched
-from flaskiq.store.store import REMEMBERED
+from flaskiq.store.store import REMEMBERED, Store
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +66,8 @@ class Loops(bootsteps.StartStopStep):
         request.install(app)
         if not worker.task_events:
             calm(worker.consumer)
+        if isinstance(worker.pool, FetchPool):
+            return  # the loops run in its children, and it stops them by itself
         # At the end of a connection Celery makes the pool forget what no child has begun, and some
         # of it runs all the same. Here a job stays in hand over any number of connections.
         worker.pool.flush = None
@@ -95,6 +99,8 @@ class Loops(bootsteps.StartStopStep):
 
     def stop(self, worker: Any) -> None:
         """Stop them; running jobs end after this, and then the channel takes its leave."""
+        if isinstance(worker.pool, FetchPool):
+            return
         for loop in self._loops:
             loop.stop()
         for process in processes():
@@ -116,23 +122,27 @@ class Reconcile(bootsteps.StartStopStep):
     def start(self, consumer: Any) -> None:
         """Take up the channel that was opened."""
         channel = consumer.task_consumer.channel
+        if isinstance(consumer.pool, FetchPool):
+            learn_revoked(channel.store)
+            consumer.pool.tell_revoked()
+            return
         channel.process.serves_a_worker = True
         channel.process.facts = facts_of(consumer, channel.process)
         refused.install(consumer)
         consumer.call_soon_ack = partial(acknowledge_now, consumer)
-        learn_revoked(channel.process)
-        consumer.timer.call_after(LISTENS, learn_revoked, (channel.process,))
+        learn_revoked(channel.store)
+        consumer.timer.call_after(LISTENS, learn_revoked, (channel.process.store,))
         push_back_dropped(consumer.pool, channel)
 
 
-def learn_revoked(process: Process) -> None:
+def learn_revoked(store: Store) -> None:
     """Take over the ids of revoked jobs.
 
     Also once a worker listens to broadcasts: one that was sent a moment earlier reached nobody.
     """
     # A worker forgets after three hours, unless told otherwise.
     worker_state.revoked.expires = max(worker_state.revoked.expires, REMEMBERED)
-    for job_id in process.store.cancelled():
+    for job_id in store.cancelled():
         worker_state.revoked.add(job_id)
 
 
@@ -170,5 +180,5 @@ def push_back_dropped(pool: Any, channel: Any) -> None:
 
 def install(celery: Celery) -> None:
     """Add the steps to the workers of an app."""
-    celery.steps["worker"].add(Loops)
+    celery.steps["worker"].update((Supervision, Loops))
     celery.steps["consumer"].add(Reconcile)

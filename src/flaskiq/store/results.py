@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from redis import Redis
 
@@ -12,6 +13,15 @@ from flaskiq.store.keys import Keys
 
 SUCCESS = '{"status": "SUCCESS",'
 """How Celery's JSON of a success begins."""
+
+
+class Success(NamedTuple):
+    """The result of a job in flight; kept for ``expires`` seconds, 0 for ever."""
+
+    seq: int
+    key: str
+    value: str
+    expires: int
 
 
 class Results:
@@ -30,6 +40,16 @@ class Results:
         """
         guards = {self._keys.inflight(flight.process): str(flight.seq)} if flight else {}
         return self._store(key, value, expires, guards)
+
+    def store_all_command(self, process: str, results: Sequence[Success]) -> tuple[Any, ...]:
+        """Return the command that writes results of one process, each while its job is in flight.
+
+        It replies with the number of jobs that were not. It carries its script: a server that has
+        lost that would leave the results out, and do what is sent behind them.
+        """
+        keys = [self._keys.inflight(process), *(result.key for result in results)]
+        values = [part for each in results for part in (each.value, each.expires, each.seq)]
+        return ("EVAL", script.source("store_results"), len(keys), *keys, SUCCESS, *values)
 
     def store_waiting(self, key: str, value: str, expires: int, job_id: str) -> bool:
         """Write the state of a job that waits for another attempt, as long as it does."""

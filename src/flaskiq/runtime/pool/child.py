@@ -1,0 +1,315 @@
+"""Child: one fetching process of a node, from its fork to its end.
+
+Its threads run jobs; the keeper listens to the parent and looks after what takes long. The end of
+the parent's socket means that the parent is gone: then the child ends what it runs, acknowledges,
+pushes back the rest and leaves.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import logging
+import os
+import select
+import socket
+import sys
+import threading
+from dataclasses import dataclass
+from time import monotonic, time
+from typing import Any
+
+import psutil
+from celery import Celery, signals
+from celery.worker import state
+from redis import RedisError
+
+from flaskiq.broker.connection import open_store
+from flaskiq.broker.results import Outbox, outboxes
+from flaskiq.current import state_of
+from flaskiq.runtime.failures import fail
+from flaskiq.runtime.loops.loop import Loop
+from flaskiq.runtime.loops.promoter import Promoter
+from flaskiq.runtime.loops.reaper import Reaper
+from flaskiq.runtime.loops.recorder import Recorder
+from flaskiq.runtime.pool.events import Events
+from flaskiq.runtime.pool.executor import Executor
+from flaskiq.runtime.pool.fetcher import Fetcher
+from flaskiq.runtime.pool.limits import SoftLimits
+from flaskiq.runtime.pool.slots import Slots
+from flaskiq.runtime.pool.wire import Wire
+from flaskiq.store.processes import Facts
+from flaskiq.store.store import REMEMBERED
+
+logger = logging.getLogger(__name__)
+
+BUSY, IDLE = 0.05, 0.25
+"""Seconds between two looks of the keeper."""
+
+LONG = 1.0
+"""Seconds: behind a job that takes longer, nothing waits."""
+
+TOTALS = 1.0
+"""Seconds between two reports of how many jobs of each task have run."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """How a child is to work; ``soft`` and ``hard`` are the worker's own limits in seconds."""
+
+    index: int
+    hostname: str
+    queues: list[str]
+    threads: int
+    multiplier: int
+    soft: float | None
+    hard: float | None
+    events: bool
+    revoked: list[str]
+    revoked_stamps: dict[str, list[str]]
+
+
+class Child:
+    """What runs in the process."""
+
+    def __init__(self, app: Celery, spec: Spec, slots: Slots, sock: socket.socket) -> None:
+        self._app, self._spec, self._slots = app, spec, slots
+        self._wire = Wire(sock)
+        self._limits = SoftLimits()
+        self._events = Events(app, spec.hostname)
+        self._events.are_on = spec.events
+        self._outbox = outboxes[app] = Outbox()
+        self._loops: list[Loop] = []
+        self._has_ended = threading.Event()
+        self._told_totals = 0.0
+        self._poked, self._poke = os.pipe()
+
+    def run(self) -> None:
+        """Fetch and run jobs until the parent says stop, or is gone."""
+        self._learn_revoked(self._spec.revoked, self._spec.revoked_stamps)
+        connection = self._app.connection_for_read()
+        channel: Any = connection.channel()
+        self._channel, self._process = channel, channel.process
+        self._process.serves_a_worker = True
+        self._process.facts = self._facts_of()
+        self._fetcher = Fetcher(
+            channel,
+            self._slots,
+            self._outbox,
+            queues=self._spec.queues,
+            threads=self._spec.threads,
+            multiplier=self._spec.multiplier,
+            tell=self._tell_identity,
+        )
+        self._fetcher.before_wait = self._events.flush
+        self._fetcher.is_held = lambda: self._limits.is_any_exceeded
+        self._executor = Executor(
+            self._app,
+            self._spec.hostname,
+            channel,
+            self._slots,
+            self._limits,
+            self._events,
+            self._fetcher.flush,
+            (self._spec.soft, self._spec.hard),
+        )
+        self._limits.install()
+        self._limits.poke = self._wake_keeper
+        threading.Thread(target=self._keep, name="flaskiq-keeper", daemon=True).start()
+        self._tell_identity(self._process.id)
+        self._begin()
+        self._start_loops()
+        threads = [
+            threading.Thread(target=self._work, args=(thread,), name=f"flaskiq-{thread}")
+            for thread in range(1, self._spec.threads)
+        ]
+        for thread in threads:
+            thread.start()
+        self._work(0)
+        for thread in threads:
+            thread.join()
+        self._end()
+
+    def _begin(self) -> None:
+        """Register with Redis; wait for it as long as it takes."""
+        while not self._fetcher.is_stopping:
+            try:
+                self._process.start()
+            except (RedisError, OSError) as error:  # noqa: PERF203
+                logger.warning("The process cannot begin: %s", error)
+                self._has_ended.wait(1)
+            else:
+                return
+
+    def _work(self, thread: int) -> None:
+        while (caught := self._fetcher.next()) is not None:
+            self._executor.run(thread, caught)
+
+    def _end(self) -> None:
+        """Leave nothing behind: neither a job in hand, nor a result, nor a count."""
+        for loop in self._loops:
+            loop.stop()
+        self._process.is_stopping = True
+        try:
+            self._fetcher.push_back_unstarted()
+            self._fetcher.flush()
+            self._recorder.flush()
+        except (RedisError, OSError) as error:
+            logger.warning("Left to the parent or the reapers: %s", error)
+        self._events.flush()
+        self._tell_totals()
+        self._has_ended.set()
+        self._process.leave()
+
+    # What the keeper does.
+
+    def _keep(self) -> None:
+        while not self._has_ended.is_set():
+            pause = BUSY if self._slots.executing() or self._fetcher.has_unsent else IDLE
+            nearest = self._limits.next
+            if nearest is not None:
+                pause = max(0.0, min(pause, nearest - monotonic()))
+            try:
+                self._listen(pause)
+                self._limits.enforce()
+                self._look()
+            except Exception:
+                # This thread is how the child hears "stop": it outlives every order.
+                logger.exception("The keeper has failed, and goes on")
+
+    def _wake_keeper(self) -> None:
+        os.write(self._poke, b"!")
+
+    def _listen(self, pause: float) -> None:
+        ears: list[Any] = [self._poked] if self._wire.is_closed else [self._wire, self._poked]
+        ready, _, _ = select.select(ears, [], [], pause)
+        if self._poked in ready:
+            os.read(self._poked, 4096)
+        if self._wire in ready:
+            for order in self._wire.receive():
+                self._obey(order)
+            if self._wire.is_closed and not self._fetcher.is_stopping:
+                logger.warning("The parent of %s is gone", self._process.id)
+                self._stop()
+
+    def _look(self) -> None:
+        """Let nothing wait behind a job that takes long, and keep nothing from Redis for long."""
+        now = monotonic()
+        executing = self._slots.executing()
+        if self._fetcher.has_unsent and executing:
+            self._fetcher.flush()
+            self._events.flush()
+        if self._fetcher.has_unstarted and len(executing) == self._spec.threads:
+            since = max(each.started for each in executing)
+            if now - since > LONG:
+                pushed = self._fetcher.push_back_unstarted()
+                logger.info("Pushed back %d jobs from behind one that takes long", pushed)
+        if now - self._told_totals > TOTALS:
+            self._told_totals = now
+            self._tell_totals()
+
+    def _obey(self, order: dict[str, Any]) -> None:
+        for name, value in order.items():
+            getattr(self, f"_on_{name}")(value)
+
+    def _on_stop(self, _: Any) -> None:
+        self._stop()
+
+    def _on_quiet(self, _: Any) -> None:
+        self._fetcher.is_quiet = self._process.is_quiet = True
+        self._fetcher.push_back_unstarted()
+        self._fetcher.wake()
+
+    def _on_queues(self, queues: list[str]) -> None:
+        self._fetcher.serve(queues)
+
+    def _on_revoked(self, revoked: dict[str, Any]) -> None:
+        self._learn_revoked(revoked["ids"], revoked["stamps"])
+
+    def _on_events(self, are_on: bool) -> None:
+        self._events.are_on = are_on
+        self._executor.learn()
+
+    def _on_limits(self, limits: list[Any]) -> None:
+        name, soft, hard = limits
+        task: Any = self._app.tasks[name]
+        task.soft_time_limit, task.time_limit = soft, hard
+
+    def _on_dump(self, _: Any) -> None:
+        # What Celery puts in place of sys.stderr has no file number.
+        if sys.__stderr__ is not None:
+            faulthandler.dump_traceback(file=sys.__stderr__, all_threads=True)
+
+    def _on_cancel(self, seq: int) -> None:
+        for each in self._slots.executing():
+            if each.seq == seq:
+                self._executor.cancel(each.thread)
+
+    def _stop(self) -> None:
+        self._fetcher.is_stopping = True
+        self._fetcher.push_back_unstarted()
+        self._fetcher.wake()
+
+    def _learn_revoked(self, ids: list[str], stamps: dict[str, list[str]]) -> None:
+        # A worker forgets after three hours, unless told otherwise.
+        state.revoked.expires = max(state.revoked.expires, REMEMBERED)
+        for job_id in ids:
+            state.revoked.add(job_id)
+        state.revoked_stamps.update({name: set(values) for name, values in stamps.items()})
+
+    # What it tells of itself.
+
+    def _tell_identity(self, identity: str) -> None:
+        self._wire.send({"identity": identity})
+
+    def _tell_totals(self) -> None:
+        totals = self._executor.take_totals()
+        if totals:
+            self._wire.send({"totals": totals})
+
+    def _facts_of(self) -> Any:
+        app, spec, started = state_of(self._app), self._spec, round(time(), 3)
+        own = psutil.Process()
+        own.cpu_percent()
+
+        def facts() -> Facts:
+            return {
+                "app": app.app.import_name if app else "",
+                "node": spec.hostname,
+                "host": socket.gethostname(),
+                "pid": os.getpid(),
+                "pool": "flaskiq",
+                "concurrency": spec.threads,
+                "started_at": started,
+                "rss": own.memory_info().rss,
+                "cpu": own.cpu_percent(),
+                "queues": json.dumps([] if self._process.is_quiet else self._fetcher.queues),
+                "quiet": int(self._process.is_quiet),
+                "beat_at": round(time(), 3),
+            }
+
+        return facts
+
+    def _start_loops(self) -> None:
+        app, ttl = self._app, float(self._process.ttl)
+
+        def open_own() -> Any:
+            return open_store(app)
+
+        def tell(verdict: Any) -> None:
+            fail(app, verdict.job_id, verdict.message, verdict.error)
+
+        self._recorder = Recorder(open_own, lambda: [self._process], self._executor.running)
+        self._loops = [self._recorder, Promoter(open_own), Reaper(open_own, ttl, tell)]
+        for loop in self._loops:
+            loop.start()
+
+
+def boot(app: Celery, hostname: str) -> None:
+    """Prepare a process that was forked for running jobs, as Celery's prefork does its children."""
+    app.set_current()
+    app.set_default()
+    app.finalize()
+    state.reset_state()
+    app.loader.init_worker_process()
+    signals.worker_process_init.send(sender=hostname)

@@ -1,0 +1,318 @@
+"""The life of one job in a child, top to bottom.
+
+Most jobs are plain: JSON, a known task, nothing that forbids them to run. These go straight to
+Celery's own tracer. Whatever is special (another content, an expiry, a revoked or unknown task, one
+that is acknowledged early) goes through Celery's own consumer, whose pool is the thread itself.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import logging
+import os
+import threading
+from base64 import b64decode
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic, time
+from typing import Any, NamedTuple
+
+from celery import Celery, signals
+from celery.exceptions import SoftTimeLimitExceeded
+from celery.worker import state
+
+from flaskiq.broker.channel import Message
+from flaskiq.message import read_envelope
+from flaskiq.runtime.pool.events import Events
+from flaskiq.runtime.pool.fetcher import Caught
+from flaskiq.runtime.pool.limits import SoftLimits
+from flaskiq.runtime.pool.local import LocalConsumer
+from flaskiq.runtime.pool.slots import Slots
+from flaskiq.runtime.request import JobRequest
+from flaskiq.store.flight import FLIGHT_HEADER, Flight
+from flaskiq.store.processes import Fetched
+from flaskiq.store.statistics import Running
+from flaskiq.tally import Ended
+
+logger = logging.getLogger(__name__)
+
+_STOCK_STRATEGY = "celery.worker.strategy:default"
+
+
+class Plain(NamedTuple):
+    """A task whose jobs need nothing but its tracer."""
+
+    task: Any
+    trace: Callable[..., Any]
+
+
+class Current(NamedTuple):
+    """What a thread runs; ``started`` in seconds since the epoch."""
+
+    caught: Caught
+    headers: dict[str, Any]
+    started: float
+
+
+class EndedRequest(JobRequest):
+    """A job that has run here, as Celery's worker ends what its pools have run."""
+
+
+class Cancelled(BaseException):
+    """Ends a job that was revoked while it ran: the tracer records nothing, the parent has."""
+
+
+class Executor:
+    """Runs jobs in the threads of a child."""
+
+    def __init__(
+        self,
+        app: Celery,
+        hostname: str,
+        channel: Any,
+        slots: Slots,
+        limits: SoftLimits,
+        events: Events,
+        flush: Callable[[], None],
+        default_limits: tuple[float | None, float | None],
+    ) -> None:
+        self.current: dict[int, Current] = {}
+        self._idents: dict[int, int] = {}
+        self._run_names: deque[str] = deque()
+        self._app, self._hostname = app, hostname
+        self._channel, self._process = channel, channel.process
+        self._slots, self._limits, self._events = slots, limits, events
+        self._default_limits = default_limits
+        self._plain: dict[str, Plain] = {}
+        self._consumer = LocalConsumer(app, hostname, events, flush)
+        self.learn()
+
+    def learn(self) -> None:
+        """Take up the tasks of the app, with their tracers."""
+        self._consumer.update_strategies()
+        self._plain = {
+            name: Plain(task, task.__trace__)
+            for name, task in self._app.tasks.items()
+            if task.acks_late and task.Strategy == _STOCK_STRATEGY
+        }
+
+    def run(self, thread: int, caught: Caught) -> None:
+        """Run a job to its end, whatever that is; it has left this process's hand then."""
+        started = monotonic()
+        self._idents[thread] = threading.get_ident()
+        self._slots.begin(thread, caught.seq, started)
+        failed = True
+        try:
+            failed = not self._run(thread, caught, started)
+        except Cancelled:
+            self._process.hand.release(caught.tag)
+        except BaseException:
+            logger.critical("Job %s cannot be run to its end", caught.seq, exc_info=True)
+            # What it has done to this process, nobody knows: as if it had crashed.
+            os._exit(1)
+        finally:
+            self.current.pop(thread, None)
+            self._slots.end(thread, failed=failed)
+
+    def cancel(self, thread: int) -> None:
+        """End the job of a thread, which others have told of already, when it runs Python code."""
+        ident = ctypes.c_ulong(self._idents[thread])
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(Cancelled))
+
+    def take_totals(self) -> Counter[str]:
+        """How many jobs of each task began since the last call."""
+        names = [self._run_names.popleft() for _ in range(len(self._run_names))]
+        return Counter(names)
+
+    def _run(self, thread: int, caught: Caught, started: float) -> bool:
+        """Return whether it went well, as far as is known here."""
+        try:
+            envelope = read_envelope(caught.message)
+        except ValueError as error:
+            self._channel.bury_unreadable(Fetched(caught.seq, 0, caught.message), error)
+            self._process.hand.release(caught.tag)
+            return False
+        headers = envelope["headers"]
+        self.current[thread] = Current(caught, headers, time())
+        self._run_names.append(headers.get("task", ""))
+        headers[FLIGHT_HEADER] = str(Flight(self._process.id, caught.seq))
+        # The sender's tag may be there twice: a publish that is retried sends the same message.
+        envelope["properties"]["delivery_tag"] = caught.tag
+        plain = self._plain.get(headers.get("task", ""))
+        if plain is None or self._is_special(headers) or not (body := _plain_body(envelope)):
+            return self._run_by_celery(thread, caught, envelope)
+        if not (self._process.may_start(caught.tag) and self._process.hand.begin(caught.tag)):
+            self._give_up(headers, caught)
+            return False
+        return self._trace(thread, caught, plain, envelope, body, started)
+
+    @staticmethod
+    def _is_special(headers: dict[str, Any]) -> bool:
+        return bool(
+            headers.get("expires")
+            or headers.get("eta")
+            or headers.get("id") in state.revoked
+            or (state.revoked_stamps and headers.get("stamped_headers"))
+            or signals.task_received.receivers
+        )
+
+    def _trace(
+        self,
+        thread: int,
+        caught: Caught,
+        plain: Plain,
+        envelope: dict[str, Any],
+        body: tuple[Any, Any, Any],
+        started: float,
+    ) -> bool:
+        args, kwargs, embed = body
+        headers, properties, task = envelope["headers"], envelope["properties"], plain.task
+        delivery = properties.get("delivery_info") or {}
+        request = {
+            **headers,
+            **(embed or {}),
+            "args": args,
+            "kwargs": kwargs,
+            "hostname": self._hostname,
+            "is_eager": False,
+            "properties": properties,
+            "reply_to": properties.get("reply_to"),
+            "correlation_id": properties.get("correlation_id"),
+            "delivery_info": {
+                "exchange": delivery.get("exchange"),
+                "routing_key": delivery.get("routing_key"),
+                "priority": properties.get("priority"),
+                "redelivered": delivery.get("redelivered", False),
+            },
+        }
+        events = self._events if self._events.are_on and task.send_events else None
+        if events:
+            events.received(headers)
+            events.send("task-started", headers["id"])
+        hard, soft = headers.get("timelimit") or (None, None)
+        soft, hard = soft or task.soft_time_limit, hard or task.time_limit
+        with self.limited(thread, started, soft, hard, headers):
+            value, info, seconds, shown = plain.trace(headers["id"], args, kwargs, request)
+        if info is not None:
+            self._end_badly(envelope, task, (1, value, seconds))
+            return False
+        if events:
+            events.send("task-succeeded", headers["id"], result=shown, runtime=seconds)
+        self._note_done(caught, headers, seconds)
+        self._channel.finish(caught.tag)
+        return True
+
+    def _note_done(self, caught: Caught, headers: dict[str, Any], seconds: float | None) -> None:
+        # The tracer tells no time of a job that it has not run, since it was done before.
+        if seconds is not None:
+            self._channel.pace.ran(caught.queue, seconds)
+        attempt = (headers.get("retries") or 0) + 1
+        name = headers.get("shadow") or headers["task"]
+        ended = Ended(headers["id"], name, caught.queue, attempt, "done", seconds, time())
+        self._process.tally.note(ended)
+
+    def _end_badly(
+        self, envelope: dict[str, Any], task: Any, outcome: tuple[int, Any, Any]
+    ) -> None:
+        """End a job that failed, waits for a retry, or was ignored or rejected, as Celery does."""
+        message = self._message(envelope)
+        request = EndedRequest(
+            message,
+            on_ack=message.ack_log_error,
+            on_reject=message.reject_log_error,
+            app=self._app,
+            hostname=self._hostname,
+            eventer=self._events.eventer,
+            task=task,
+        )
+        request.on_success(outcome)
+
+    def _run_by_celery(self, thread: int, caught: Caught, envelope: dict[str, Any]) -> bool:
+        job = Fetched(caught.seq, 0, caught.message)
+        if self._channel.put_away(caught.queue, job, envelope):
+            return True
+        headers = envelope["headers"]
+
+        @contextmanager
+        def limited(soft: float | None, hard: float | None) -> Iterator[None]:
+            with self.limited(thread, monotonic(), soft, hard, headers):
+                yield
+
+        self._consumer.run(self._message(envelope), limited)
+        return True
+
+    def _message(self, envelope: dict[str, Any]) -> Any:
+        message = Message(envelope, channel=self._channel)
+        message.accept = self._consumer.accept
+        return message
+
+    def _give_up(self, headers: dict[str, Any], caught: Caught) -> None:
+        """Do not start what was pushed back, or given to others."""
+        self._process.hand.release(caught.tag)
+        logger.warning(
+            "Task %s[%s] runs elsewhere and does not start here",
+            headers.get("task"),
+            headers.get("id"),
+        )
+
+    @contextmanager
+    def limited(
+        self,
+        thread: int,
+        started: float,
+        soft: float | None,
+        hard: float | None,
+        headers: dict[str, Any],
+    ) -> Iterator[None]:
+        """Run what is inside under these time limits, in seconds, or those of the worker."""
+        soft, hard = soft or self._default_limits[0], hard or self._default_limits[1]
+        if hard:
+            self._slots.limit(thread, started + hard)
+        if not soft:
+            yield
+            return
+        job = f"{headers.get('task')}[{headers.get('id')}]"
+        self._limits.begin(thread, started + soft, soft, job)
+        try:
+            yield
+        except SoftTimeLimitExceeded:
+            # It came when the job had just ended, and there was nothing left to interrupt.
+            logger.debug("The soft limit of %s came too late", job)
+            raise
+        finally:
+            self._limits.end(thread)
+
+    def running(self) -> dict[str, Running]:
+        """The jobs that run here, by id."""
+        return {
+            each.headers["id"]: Running(
+                each.headers.get("task") or "",
+                each.caught.queue,
+                (each.headers.get("retries") or 0) + 1,
+                round(each.started, 3),
+                each.caught.seq,
+            )
+            for each in list(self.current.values())
+            if each.headers.get("id")
+        }
+
+
+def _plain_body(envelope: dict[str, Any]) -> tuple[Any, Any, Any] | None:
+    """Return args, kwargs and embed of a body in plain JSON; None if Celery has to read it."""
+    if (envelope.get("content-type"), envelope.get("content-encoding")) != (
+        "application/json",
+        "utf-8",
+    ):
+        return None
+    body = envelope["body"]
+    try:
+        if envelope["properties"].get("body_encoding") == "base64":
+            body = b64decode(body).decode()
+        if "__type__" in body:
+            return None
+        args, kwargs, embed = json.loads(body)
+    except (ValueError, TypeError):
+        return None
+    return (args, kwargs, embed) if isinstance(kwargs, dict) else None

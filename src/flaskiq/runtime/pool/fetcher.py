@@ -1,0 +1,307 @@
+"""Fetcher: how the threads of a child come by their jobs, and what goes to Redis with a fetch.
+
+One thread leads: it talks to Redis, the others run jobs or wait until it lets go. So a child has
+one waiter in Redis however many threads, and the thread that was woken runs the job itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from redis import RedisError
+from redis.exceptions import NoScriptError
+
+from flaskiq.broker.fetch import Fetching
+from flaskiq.broker.pace import MOST
+from flaskiq.broker.results import Outbox
+from flaskiq.runtime.pool.slots import Slots
+from flaskiq.store.prepared_fetch import DEATHS_MARK
+from flaskiq.store.processes import Fetch
+from flaskiq.store.results import Results, Success
+
+logger = logging.getLogger(__name__)
+
+PAUSE = 0.5
+"""Seconds between two tries while Redis is out of reach, on average."""
+
+PATIENCE = 10.0
+"""Seconds without an answer after which a connection leads nowhere."""
+
+ASK_AGAIN = 1.0
+"""Seconds after which a thread looks again that was told to fetch nothing."""
+
+_MARK = DEATHS_MARK.encode()
+
+
+class Caught(NamedTuple):
+    """A job that was fetched, and the queue it came from."""
+
+    seq: int
+    queue: str
+    message: bytes
+
+    @property
+    def tag(self) -> str:
+        """Its delivery tag."""
+        return str(self.seq)
+
+
+class Fetcher:
+    """Fetches for the threads of one child, over a channel that keeps the books.
+
+    Args:
+        channel: of our broker; its process is this one.
+        threads: how many call :meth:`next`.
+        multiplier: jobs in hand for each of them, 0 for any number.
+        tell: is told the identity of the process before it fetches under it.
+    """
+
+    def __init__(
+        self,
+        channel: Any,
+        slots: Slots,
+        outbox: Outbox,
+        *,
+        queues: list[str],
+        threads: int,
+        multiplier: int,
+        tell: Callable[[str], None],
+    ) -> None:
+        self.queues = queues
+        self.is_quiet = False
+        self.is_stopping = False
+        self.before_wait: Callable[[], None] = lambda: None
+        self.is_held: Callable[[], bool] = lambda: False
+        self._channel, self._process = channel, channel.process
+        self._hand = channel.process.hand
+        self._slots, self._outbox, self._tell = slots, outbox, tell
+        self._threads, self._multiplier = threads, multiplier
+        self._local: deque[Caught] = deque()
+        self._lead = threading.Lock()
+        self._changed = threading.Event()
+        self._connection: Any = None
+        self._client_id: int | None = None
+        self._must_reconcile = False
+        self._idle = False
+        self._waiting = False
+        self._is_resting = False
+        channel.on_finish = self.note_finished
+        channel.serve(queues)
+        self._store = channel.make_store(PATIENCE)
+        self._results = Results(self._store.client, self._store.keys)
+
+    def next(self) -> Caught | None:
+        """Return a job to run, as soon as there is one; None when the child is to end."""
+        while not self.is_stopping:
+            with suppress(IndexError):
+                return self._local.popleft()
+            if not self._lead.acquire(blocking=False):
+                if self._waiting:
+                    self.flush()
+                self._lead.acquire()
+            try:
+                if not (self._local or self.is_stopping):
+                    self._fetch()
+            finally:
+                self._lead.release()
+        return None
+
+    def serve(self, queues: list[str]) -> None:
+        """Fetch from these queues from now on."""
+        self.queues = queues
+        self._channel.serve(queues)
+        self.wake()
+
+    def note_finished(self, tag: str) -> None:
+        """Note that a job is over; it is acknowledged with the next fetch."""
+        seq = int(tag)
+        if seq not in self._outbox:
+            # It outlives this process: from here on the job never runs again.
+            self._slots.finish(seq)
+        if self._is_resting:
+            self._changed.set()
+
+    @property
+    def has_unstarted(self) -> bool:
+        """Whether jobs lie here that no thread has begun."""
+        return bool(self._local)
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether something is finished that Redis does not know of."""
+        return bool(self._outbox) or self._hand.has_finished
+
+    def push_back_unstarted(self) -> int:
+        """Push back what no thread has begun; return how many jobs."""
+        tags = []
+        with suppress(IndexError):
+            while True:
+                tags.append(self._local.popleft().tag)
+        return int(self._channel.push_back_unstarted(tags))
+
+    def flush(self) -> None:
+        """Send what is finished now, over another connection than that of the leader."""
+        acks = self._hand.take_acks()
+        results = self._outbox.take()  # in this order, so that no job goes without its result
+        try:
+            if results:
+                self._write_beside(results)
+            if acks:
+                removed = self._store.processes.acknowledge(self._process.id, acks)
+                self._channel.count_fenced(acks, removed)
+        except (RedisError, OSError) as error:
+            self._hand.finish_again(acks)
+            logger.warning("What is finished is told to Redis later: %s", error)
+
+    def wake(self) -> None:
+        """End the wait of the leader: something has changed."""
+        self._changed.set()
+        if self._waiting and self._client_id is not None:
+            with suppress(RedisError, OSError):  # then it ends by itself within a second or so
+                self._store.client.client_unblock(self._client_id)
+
+    def _fetch(self) -> None:
+        try:
+            if self._must_reconcile:
+                self._reconcile()
+            if self._process.is_taken_for_dead:
+                self._start_anew()
+            queues = self._channel.served(self.queues)
+            if not queues or self.is_quiet or self._hand.wants_no_company or self.is_held():
+                self._rest()
+                return
+            self._exchange(queues)
+        except (RedisError, OSError) as error:
+            self._lose(error)
+
+    def _exchange(self, queues: list[str]) -> None:
+        """Send results, acknowledgements and the fetch in one write; take what it brings.
+
+        If the last one found nothing, the wait for a wake token goes before the fetch: Redis runs
+        it the moment the wait ends. With something to send there is no wait.
+        """
+        if self._idle:
+            self.before_wait()
+        woken = self._idle and not self.has_unsent
+        results: list[Success] = []
+        credit, idle = self._credit()
+        fetching = self._channel.next_fetch(queues, credit, least=idle, woken=woken)
+        try:
+            results = self._outbox.take()  # after the acknowledgements: see flush()
+            fetch = self._send(fetching, results, queues if woken else None)
+        except BaseException:
+            self._must_reconcile = True
+            self._hand.finish_again(fetching.acks)
+            self._outbox.give_back(results)
+            raise
+        self._written(results)
+        self._channel.count_fenced(fetching.acks, fetch.acknowledged)
+        self._idle = not fetch.jobs
+        if not self._process.is_taken_for_dead:
+            self._take(fetching, fetch)
+
+    def _send(self, fetching: Fetching, results: list[Success], wait: list[str] | None) -> Fetch:
+        connection = self._connection or self._connect()
+        parts = []
+        if results:
+            command = self._results.store_all_command(self._process.id, results)
+            parts += connection.pack_command(*command)
+        if wait:
+            parts += connection.pack_command(*self._channel.wait_for(wait))
+        connection.send_packed_command([b"".join([*parts, fetching.command])], check_health=False)
+        if results:
+            self._count_fenced(connection.read_response())
+        if wait:
+            self._await_token(connection)
+        return Fetch.parse(connection.read_response())
+
+    def _await_token(self, connection: Any) -> None:
+        self._waiting = True
+        try:
+            # Who finished a job before this could not see that nobody fetches soon.
+            if self.has_unsent:
+                self.flush()
+            connection.read_response()
+        finally:
+            self._waiting = False
+
+    def _take(self, fetching: Fetching, fetch: Fetch) -> None:
+        for job in fetch.jobs:
+            queue = fetching.queues[job.list]
+            caught = Caught(job.seq, queue, job.message)
+            self._hand.hold(caught.tag, job.seq, alone=_MARK in job.message)
+            self._local.append(caught)
+        self._hand.landed()
+        if fetch.jobs:
+            self._channel.rotate(fetching.queues[fetch.jobs[0].list])
+
+    def _credit(self) -> tuple[int, int]:
+        """How many jobs there is room for, and how many threads have nothing to do."""
+        idle = max(1, self._threads - len(self._slots.executing()))
+        if not self._multiplier:
+            return MOST, idle
+        room = self._threads * self._multiplier - self._hand.size
+        return max(1, min(MOST, room)), idle
+
+    def _written(self, results: list[Success]) -> None:
+        for result in results:
+            self._slots.finish(result.seq)
+        self._outbox.written(results)
+
+    def _write_beside(self, results: list[Success]) -> None:
+        try:
+            command = self._results.store_all_command(self._process.id, results)
+            self._count_fenced(self._store.client.execute_command(*command))
+        except BaseException:
+            self._outbox.give_back(results)
+            raise
+        self._written(results)
+
+    def _count_fenced(self, fenced: int) -> None:
+        if fenced:
+            logger.warning("%d results are not written: others have been given the jobs", fenced)
+
+    def _connect(self) -> Any:
+        self._connection = self._store.client.connection_pool.get_connection()
+        self._connection.send_command("CLIENT", "ID")
+        self._client_id = int(self._connection.read_response())
+        return self._connection
+
+    def _lose(self, error: Exception) -> None:
+        """Let go of a connection on which something went wrong, and give Redis a moment."""
+        connection, self._connection, self._client_id = self._connection, None, None
+        self._idle = False
+        if connection is not None:
+            connection.disconnect()
+            self._store.client.connection_pool.release(connection)
+        if isinstance(error, NoScriptError):
+            self._store.processes.load_fetch()
+            return
+        logger.warning("%s cannot fetch: %s", self._process.id, error)
+        self._changed.wait(random.uniform(0, 2 * PAUSE))  # noqa: S311 - spreads the load
+        self._changed.clear()
+
+    def _reconcile(self) -> None:
+        self._channel.reconcile()
+        self._must_reconcile = False
+
+    def _start_anew(self) -> None:
+        self._local.clear()
+        self._channel.start_anew()
+        self._tell(self._process.id)
+
+    def _rest(self) -> None:
+        """Fetch nothing for a moment."""
+        if self.has_unsent:
+            self.flush()
+        self.before_wait()
+        self._is_resting = True
+        self._changed.wait(ASK_AGAIN)
+        self._is_resting = False
+        self._changed.clear()

@@ -1,0 +1,174 @@
+"""Settling: what becomes of the jobs of a child that has ended.
+
+The node knows exactly: what had finished is acknowledged and never runs again; what ran is counted,
+or ends as it was decided when the child was killed for it; what only waited goes back to the front
+of its queue, uncounted.
+"""
+
+from __future__ import annotations
+
+import logging
+from base64 import b64decode
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from billiard.einfo import ExceptionInfo
+from celery import Celery
+from celery.exceptions import WorkerLostError
+
+from flaskiq.broker.channel import Message
+from flaskiq.broker.hand import Hand
+from flaskiq.broker.pace import Pace
+from flaskiq.message import read_envelope
+from flaskiq.runtime.pool.ward import Ward
+from flaskiq.runtime.request import JobRequest, settle
+from flaskiq.store.flight import FLIGHT_HEADER, Flight
+from flaskiq.store.place import Placed
+from flaskiq.store.store import Store
+from flaskiq.tally import Tally
+
+logger = logging.getLogger(__name__)
+
+
+class Remains:
+    """What a process has left in flight; stands in for the channel and the process of its jobs.
+
+    A request of Celery's asks its message for these two (``runtime/request.py``).
+    """
+
+    def __init__(self, store: Store, identity: str, tally: Tally) -> None:
+        self.store, self.id, self.tally = store, identity, tally
+        self.hand, self.pace = Hand(), Pace()
+        self.jobs = store.processes.inflight(identity)
+        for seq in self.jobs:
+            self.hand.hold(str(seq), seq)
+
+    @property
+    def process(self) -> Remains:
+        """Itself."""
+        return self
+
+    @property
+    def qos(self) -> Remains:
+        """Itself."""
+        return self
+
+    def forget(self, tag: str) -> None:
+        """Let go of a job that has been moved on."""
+
+    def decode_body(self, body: str, encoding: str | None = None) -> Any:
+        """Decode a body as kombu's channels do."""
+        return b64decode(body) if encoding == "base64" else body
+
+    def finish(self, tag: str) -> None:
+        """Take a job out of flight."""
+        self.hand.release(tag)
+        self.store.processes.acknowledge(self.id, [int(tag)])
+
+    def put_back(self, seqs: list[int]) -> None:
+        """Push jobs back to the front of their queues, uncounted."""
+        if seqs:
+            self.store.processes.requeue(self.id, seqs)
+
+
+class HeldRequest(JobRequest):
+    """A job that a child holds or held, as Celery's worker knows one."""
+
+    def __init__(
+        self, app: Celery, hostname: str, remains: Remains, seq: int, eventer: Any
+    ) -> None:
+        placed = Placed.unpack(remains.jobs[seq])
+        envelope = read_envelope(placed.message)
+        envelope["properties"]["delivery_tag"] = str(seq)
+        envelope["headers"][FLIGHT_HEADER] = str(Flight(remains.id, seq))
+        message = Message(envelope, channel=remains)
+        super().__init__(
+            message,
+            on_ack=lambda *_: remains.finish(str(seq)),
+            on_reject=lambda *_: remains.finish(str(seq)),
+            app=app,
+            hostname=hostname,
+            eventer=eventer,
+        )
+        self.seq = seq
+
+
+class Undertaker:
+    """Settles what children of a node have left."""
+
+    def __init__(
+        self,
+        app: Celery,
+        hostname: str,
+        store: Callable[[], Store],
+        tally: Tally,
+        eventer: Callable[[], Any],
+    ) -> None:
+        self._app, self._hostname = app, hostname
+        self._store, self._tally, self._eventer = store, tally, eventer
+
+    def settle(self, ward: Ward, *, is_counted: bool) -> Counter[str]:
+        """Settle a child, and return what became of its jobs; safe to repeat after an error.
+
+        Args:
+            is_counted: whether the jobs that it ran have ended it, as far as anybody knows.
+
+        Raises:
+            redis.RedisError: Redis is out of reach, and nothing is settled or only a part.
+        """
+        moved: Counter[str] = Counter()
+        store = self._store()
+        for identity in (*ward.earlier, ward.identity):
+            if identity is None:
+                continue
+            remains = Remains(store, identity, self._tally)
+            moved += self._settle(ward, remains, is_counted=is_counted)
+            store.processes.deregister(identity)
+        return moved
+
+    def _settle(self, ward: Ward, remains: Remains, *, is_counted: bool) -> Counter[str]:
+        moved: Counter[str] = Counter()
+        executing = {each.seq for each in ward.executing()}
+        waiting = []
+        for seq in sorted(remains.jobs):
+            if ward.slots.has_finished(seq):
+                remains.finish(str(seq))
+                moved["finished"] += 1
+            elif seq in ward.timed_out:
+                self._end(remains, seq, partial(_time_out, seconds=ward.timed_out[seq]))
+                moved["timed out"] += 1
+            elif seq in ward.revoked:
+                remains.finish(str(seq))
+                moved["revoked"] += 1
+            elif seq in executing and is_counted:
+                self._end(remains, seq, partial(_lose, code=ward.code))
+                moved["ran, and counted"] += 1
+            else:
+                waiting.append(seq)
+        remains.put_back(waiting)
+        moved["back to the front"] += len(waiting)
+        return +moved
+
+    def _end(self, remains: Remains, seq: int, end: Callable[[HeldRequest], Any]) -> None:
+        try:
+            job = HeldRequest(self._app, self._hostname, remains, seq, self._eventer())
+        except Exception:
+            # Nobody can read it, so there is nobody to tell.
+            logger.warning("A job in flight cannot be read: %s/%s", remains.id, seq, exc_info=True)
+            settle(remains, str(seq))
+            return
+        end(job)
+
+
+def _time_out(job: HeldRequest, seconds: float) -> None:
+    job.on_timeout(False, seconds)
+
+
+def _lose(job: HeldRequest, code: int | None) -> None:
+    """Tell a job that its process has died: the request counts that (``JobRequest.on_failure``)."""
+    try:
+        raise WorkerLostError(f"the process ended with {code} while the job ran")  # noqa: TRY301 - for its traceback
+    except WorkerLostError:
+        job.on_failure(ExceptionInfo())

@@ -1,0 +1,120 @@
+"""Slots: what a child executes and what it has finished, in memory that outlives the child.
+
+A child writes, its parent reads, also after ``kill -9``. So the parent knows at once which jobs ran
+(they are counted), which had finished (they never run again) and which only waited.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import tempfile
+from typing import NamedTuple
+
+RING = 4096
+"""Finished jobs that are remembered; far more than a child can have unacknowledged."""
+
+_HEADER, _SLOT = 4, 4
+_EXECUTED, _FAILED = 0, 1
+
+
+class Execution(NamedTuple):
+    """A job that a thread executes; times of the monotonic clock, ``hard`` 0 for no limit."""
+
+    thread: int
+    seq: int
+    started: float
+    hard: float
+
+
+class Memory:
+    """The memory of all children of a node: a file without a name, inherited by fork and by exec.
+
+    Args:
+        children: how many there may be at once.
+        threads: how many jobs each executes at once.
+        fd: the memory of a program before this one, None for a new one.
+    """
+
+    def __init__(self, children: int, threads: int, fd: int | None = None) -> None:
+        self.threads = threads
+        words = _HEADER + _SLOT * threads + RING
+        self._size = 8 * words
+        self.fd = _file(self._size * children) if fd is None else fd
+        self._map = mmap.mmap(self.fd, self._size * children)
+
+    def slots(self, index: int) -> Slots:
+        """Return the slots of one child."""
+        start = self._size * index
+        return Slots(memoryview(self._map)[start : start + self._size], self.threads)
+
+
+class Slots:
+    """The slots of one child. Times cost it three stores a job, and no lock.
+
+    A word holds a seq plus one, so that 0 is none. The ring holds seqs, not flags: what a child
+    before this one has left in it means nothing.
+    """
+
+    def __init__(self, memory: memoryview, threads: int) -> None:
+        self._threads = threads
+        self._ints, self._floats = memory.cast("Q"), memory.cast("d")
+        self._ring = _HEADER + _SLOT * threads
+
+    def clear(self) -> None:
+        """Make room for a new child."""
+        for word in range(len(self._ints)):
+            self._ints[word] = 0
+
+    def begin(self, thread: int, seq: int, started: float) -> None:
+        """Note that a thread executes a job."""
+        at = _HEADER + _SLOT * thread
+        self._floats[at + 1] = started
+        self._floats[at + 2] = 0
+        self._ints[at] = seq + 1
+
+    def limit(self, thread: int, hard: float) -> None:
+        """Note until when it may: then the parent ends this child."""
+        self._floats[_HEADER + _SLOT * thread + 2] = hard
+
+    def end(self, thread: int, *, failed: bool) -> None:
+        """Note that it executes nothing more."""
+        self._ints[_HEADER + _SLOT * thread] = 0
+        self._ints[_EXECUTED] += 1
+        if failed:
+            self._ints[_FAILED] += 1
+
+    def finish(self, seq: int) -> None:
+        """Note that a job is over and must not run again."""
+        self._ints[self._ring + seq % RING] = seq + 1
+
+    def has_finished(self, seq: int) -> bool:
+        """Whether a job is over."""
+        return bool(self._ints[self._ring + seq % RING] == seq + 1)
+
+    def executing(self) -> list[Execution]:
+        """Return what its threads execute."""
+        found = []
+        for thread in range(self._threads):
+            at = _HEADER + _SLOT * thread
+            word = self._ints[at]
+            if word:
+                found.append(
+                    Execution(thread, word - 1, self._floats[at + 1], self._floats[at + 2])
+                )
+        return found
+
+    @property
+    def executed(self) -> int:
+        """How many jobs it has executed."""
+        return int(self._ints[_EXECUTED])
+
+
+def _file(size: int) -> int:
+    if hasattr(os, "memfd_create"):
+        fd = os.memfd_create("flaskiq")
+    else:
+        with tempfile.TemporaryFile() as file:
+            fd = os.dup(file.fileno())
+    os.ftruncate(fd, size)
+    return fd

@@ -1,0 +1,204 @@
+"""Template: a process that has imported the app, and from which the children are forked.
+
+It has one thread, no connection and no event loop, so every fork of it is clean at any time; the
+node has all three. Of a running node, a new template is a new program: it imports today's code.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import multiprocessing.process
+import multiprocessing.util
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+import billiard.process
+import billiard.util
+import kombu.asynchronous
+from celery import Celery, platforms, signals
+
+from flaskiq.runtime.pool.child import Child, Spec, boot
+from flaskiq.runtime.pool.slots import Memory
+
+logger = logging.getLogger(__name__)
+
+VARIABLE = "FLASKIQ_TEMPLATE"
+"""Tells a program that it is to be a template: numbers of its socket and of the memory, threads."""
+
+_ORDERS = 65_536
+_IGNORED = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGTSTP", "SIGTTIN", "SIGUSR1")
+_RESET = ("SIGTERM", "SIGHUP", "SIGTTIN", "SIGUSR1", "SIGUSR2", "SIGQUIT", "SIGALRM", "SIGCHLD")
+
+
+class TemplateGoneError(Exception):
+    """The template does not answer: it was killed."""
+
+
+class Template:
+    """The node's end: asks for children, and how they ended."""
+
+    def __init__(self, sock: socket.socket, pid: int) -> None:
+        self._socket, self.pid = sock, pid
+
+    @classmethod
+    def fork(cls, app: Celery, hostname: str, memory: Memory) -> Template:
+        """Make one of this process, before it has threads, connections or an event loop."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        pid = os.fork()
+        if not pid:
+            ours.close()
+            serve(app, hostname, memory, theirs)
+        theirs.close()
+        return cls(ours, pid)
+
+    @classmethod
+    def execute(cls, memory: Memory) -> Template:
+        """Start this very program anew, as a template: it reads and imports what is there now."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        fds = (theirs.fileno(), memory.fd)
+        started = subprocess.Popen(  # noqa: S603 - what this process was started with
+            [sys.executable, *sys.orig_argv[1:]],
+            env={**os.environ, VARIABLE: ",".join(map(str, (*fds, memory.threads)))},
+            pass_fds=fds,
+            stdin=subprocess.DEVNULL,
+        )
+        theirs.close()
+        return cls(ours, started.pid)
+
+    def fileno(self) -> int:
+        """The number of its socket: readable when it is gone."""
+        return self._socket.fileno()
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it has ended."""
+        try:
+            return not self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a template that was started has imported the app; asked again and again."""
+        try:
+            return self._socket.recv(_ORDERS, socket.MSG_DONTWAIT) == b"ready"
+        except OSError:
+            return False
+
+    def spawn(self, spec: Spec, sock: socket.socket) -> int:
+        """Fork a child that has the other end of ``sock``, and return its process id.
+
+        Raises:
+            TemplateGoneError: there is no such template any more.
+        """
+        return int(self._ask({"spawn": asdict(spec)}, [sock.fileno()])["pid"])
+
+    def wait(self, pid: int) -> int | None:
+        """Return the exit code of a child, below 0 for a signal, or None while it runs.
+
+        Raises:
+            TemplateGoneError: there is no such template any more.
+        """
+        code = self._ask({"wait": pid})["code"]
+        return None if code is None else int(code)
+
+    def close(self) -> None:
+        """Let it end; its children go on."""
+        self._socket.close()
+
+    def _ask(self, order: dict[str, Any], fds: list[int] | None = None) -> dict[str, Any]:
+        try:
+            socket.send_fds(self._socket, [json.dumps(order).encode()], fds or [])
+            answer = self._socket.recv(_ORDERS)
+        except OSError as error:
+            raise TemplateGoneError(str(error)) from None
+        if not answer:
+            raise TemplateGoneError("end of file")
+        reply: dict[str, Any] = json.loads(answer)
+        return reply
+
+
+def serve(app: Celery, hostname: str, memory: Memory, sock: socket.socket) -> None:
+    """Fork children until the node is gone. Does not return."""
+    for name in _IGNORED:
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    platforms.set_mp_process_title("celeryd", hostname=hostname, info="template")
+    # What is there now is shared by all children as long as nobody writes to it.
+    gc.collect()
+    gc.freeze()
+    while True:
+        data, fds, _, _ = socket.recv_fds(sock, _ORDERS, 1)
+        if not data:
+            os._exit(0)
+        order = json.loads(data)
+        answer: dict[str, int | None]
+        if "spawn" in order:
+            answer = {"pid": _fork(app, hostname, memory, Spec(**order["spawn"]), sock, fds[0])}
+        else:
+            answer = {"code": _exit_code(order["wait"])}
+        sock.send(json.dumps(answer).encode())
+
+
+def _exit_code(pid: int) -> int | None:
+    try:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return 0
+    return os.waitstatus_to_exitcode(status) if ended else None
+
+
+def _fork(
+    app: Celery, hostname: str, memory: Memory, spec: Spec, sock: socket.socket, fd: int
+) -> int:
+    pid = os.fork()
+    if pid:
+        os.close(fd)
+        return pid
+    code = 1
+    try:
+        sock.close()
+        _become_child(spec)
+        boot(app, hostname)
+        Child(app, spec, memory.slots(spec.index), socket.socket(fileno=fd)).run()
+        signals.worker_process_shutdown.send(sender=hostname, pid=os.getpid(), exitcode=0)
+        code = 0
+    except BaseException:
+        logger.critical("A child cannot go on", exc_info=True)
+    finally:
+        logging.shutdown()
+        with suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def _become_child(spec: Spec) -> None:
+    """Do what billiard does for the children of prefork."""
+    for name in _RESET:
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+    for name in ("SIGINT", "SIGTSTP"):
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    signal.set_wakeup_fd(-1)
+    kombu.asynchronous.set_event_loop(None)
+    current: Any
+    for current in (
+        billiard.process.current_process(),
+        multiprocessing.process.current_process(),
+    ):
+        current._name = f"Flaskiq-{spec.index + 1}"  # noqa: SLF001 - it is in Celery's log lines
+    run: Any
+    # The pools of Celery and kombu let go of their connections there.
+    for run in (billiard.util._run_after_forkers, multiprocessing.util._run_after_forkers):  # type: ignore[attr-defined] # noqa: SLF001
+        run()
+    gc.enable()
+    platforms.set_mp_process_title("celeryd", hostname=spec.hostname)

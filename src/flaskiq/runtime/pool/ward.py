@@ -1,0 +1,97 @@
+"""Ward: one child, as the node sees it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from flaskiq.runtime.pool.slots import Execution, Slots
+from flaskiq.runtime.pool.template import Template, TemplateGoneError
+from flaskiq.runtime.pool.wire import Wire
+
+
+@dataclass(eq=False)
+class Ward:
+    """A child that lives, or that has ended and is not settled yet.
+
+    ``revoked`` and ``timed_out`` are the seqs of jobs for which it was killed; for the others that
+    it ran then, nothing is counted.
+    """
+
+    index: int
+    pid: int
+    slots: Slots
+    wire: Wire
+    template: Template
+    identity: str | None = None
+    earlier: list[str] = field(default_factory=list)
+    is_retiring: bool = False
+    revoked: set[int] = field(default_factory=set)
+    timed_out: dict[int, float] = field(default_factory=dict)
+    code: int | None = None
+
+    def tell(self, **order: Any) -> None:
+        """Give it an order (``Child._on_...``)."""
+        self.wire.send(order)
+
+    def hear(self) -> Counter[str]:
+        """Take in what it has told; return how many jobs of each task it has run since."""
+        totals: Counter[str] = Counter()
+        for told in self.wire.receive():
+            totals.update(told.get("totals") or {})
+            if "identity" in told:
+                if self.identity is not None:
+                    self.earlier.append(self.identity)
+                self.identity = told["identity"]
+        return totals
+
+    def executing(self) -> list[Execution]:
+        """Return what it executes, or was executing when it ended."""
+        return self.slots.executing()
+
+    def has_ended(self) -> bool:
+        """Whether it is over; ``code`` says how then, below 0 for a signal."""
+        if self.code is None:
+            self.code = self._ask()
+        return self.code is not None
+
+    def _ask(self) -> int | None:
+        try:
+            return self.template.wait(self.pid)
+        except TemplateGoneError:
+            return self._look()
+
+    def _look(self) -> int | None:
+        """Find out without the template, to which it belonged; how it ended, nobody knows."""
+        with suppress(ChildProcessError):
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            return os.waitstatus_to_exitcode(status) if pid else None
+        return -signal.SIGKILL if self.wire.is_closed and not _exists(self.pid) else None
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, if it is there."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.send_signal(signal.SIGKILL)
+
+
+def pair() -> tuple[Wire, socket.socket]:
+    """Return the node's end of a wire, and the socket for the child."""
+    ours, theirs = socket.socketpair()
+    return Wire(ours), theirs
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
