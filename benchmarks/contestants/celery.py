@@ -87,5 +87,13 @@ CONTESTANTS = (
         slots=20,
         workloads=(DRAIN_IO,),
     ),
+    Contestant(
+        "celery/prefork8",
+        JOBS,
+        ((*START, "-c", "8"),),
+        "celery worker -c 8, all else as it comes",
+        slots=8,
+        workloads=(MEMORY,),
+    ),
     *variants(SOLO),
 )

@@ -50,12 +50,55 @@ SOLO = Contestant(
     quick=(DRAIN, LATENCY, MEMORY),
 )
 
+RUNTIME = Contestant(
+    "flaskiq/runtime2",
+    JOBS,
+    (_worker("-c", "2", KEEP),),
+    "flaskiq worker start -c 2, no line for each job, with prefetch: multiplier 128",
+    slots=2,
+    counts={**COUNTS, DRAIN: 60_000},
+    workloads=BUSY,
+    worker_env=PREFETCH,
+    baseline="dramatiq/tuned",
+)
+
 CONTESTANTS = (
+    RUNTIME,
+    Contestant(
+        "flaskiq/runtime2-strict",
+        JOBS,
+        (_worker("-c", "2", KEEP),),
+        "flaskiq/runtime2 without prefetch: one job fetched at a time",
+        slots=2,
+        counts=COUNTS,
+        workloads=BUSY,
+        baseline="celery/prefork2",
+    ),
+    Contestant(
+        "flaskiq/runtime2x10",
+        JOBS,
+        (_worker("--processes", "2", "--threads", "10", KEEP),),
+        "flaskiq worker start --processes 2 --threads 10, with prefetch",
+        slots=20,
+        counts={**COUNTS, DRAIN: 60_000},
+        workloads=BUSY,
+        worker_env=PREFETCH,
+        baseline="dramatiq/tuned",
+    ),
+    Contestant(
+        "flaskiq/runtime8",
+        JOBS,
+        (_worker("-c", "8", KEEP),),
+        "flaskiq worker start -c 8",
+        slots=8,
+        workloads=(MEMORY,),
+        baseline="celery/prefork8",
+    ),
     Contestant(
         "flaskiq/default",
         JOBS,
         (START,),
-        "flaskiq worker start: prefork, one child per CPU, strict, INFO lines for each job",
+        "flaskiq worker start: one process per CPU, strict, results, INFO lines for each job",
         slots=os.cpu_count() or 1,
         counts=COUNTS,
         baseline="celery/prefork2",
@@ -64,8 +107,8 @@ CONTESTANTS = (
     Contestant(
         "flaskiq/prefork2",
         JOBS,
-        (_worker("-c", "2", KEEP),),
-        "flaskiq worker start -c 2, no line for each job, children kept as in stock Celery; strict",
+        (_worker("-P", "prefork", "-c", "2", KEEP),),
+        "flaskiq worker start -P prefork -c 2, no line for each job, children kept as in stock Celery; strict",
         slots=2,
         counts=COUNTS,
         workloads=BUSY,
@@ -74,7 +117,7 @@ CONTESTANTS = (
     Contestant(
         "flaskiq/prefork2-prefetch",
         JOBS,
-        (_worker("-c", "2", KEEP),),
+        (_worker("-P", "prefork", "-c", "2", KEEP),),
         "flaskiq/prefork2 with prefetch: worker_disable_prefetch=False, multiplier 128",
         slots=2,
         counts=COUNTS,
@@ -119,8 +162,8 @@ CONTESTANTS = (
     Contestant(
         "flaskiq/prefork20",
         JOBS,
-        (_worker("-c", "20"),),
-        "flaskiq worker start -c 20, strict",
+        (_worker("-P", "prefork", "-c", "20"),),
+        "flaskiq worker start -P prefork -c 20, strict",
         slots=20,
         workloads=(DRAIN_IO,),
         baseline="celery/prefork20",
@@ -137,4 +180,5 @@ CONTESTANTS = (
         interval=0.25,
     ),
     *variants(SOLO, "celery/solo"),
+    *variants(RUNTIME, "celery/solo"),
 )

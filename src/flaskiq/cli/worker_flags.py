@@ -7,10 +7,13 @@ from typing import Any, TypeVar
 
 import click
 
-POOLS = ("prefork", "threads", "solo", "gevent")
+POOLS = ("flaskiq", "prefork", "threads", "solo", "gevent")
 LEVELS = ("debug", "info", "warning", "error", "critical", "fatal")
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
+_CALLED = {"processes": "concurrency"}
+"""What Celery calls a flag."""
 
 FLAGS = (
     click.option(
@@ -23,7 +26,19 @@ FLAGS = (
         "asked first as often as its weight says.",
     ),
     click.option("--concurrency", metavar="N|auto", help="Jobs at a time; by default one per CPU."),
-    click.option("--pool", type=click.Choice(POOLS), help="What runs jobs; by default prefork."),
+    click.option(
+        "--processes",
+        metavar="P",
+        type=click.IntRange(min=1),
+        help="Processes of the flaskiq pool; by default one per CPU.",
+    ),
+    click.option(
+        "--threads",
+        metavar="T",
+        type=click.IntRange(min=1),
+        help="Jobs at a time in each of them; by default 1, so that each job is isolated.",
+    ),
+    click.option("--pool", type=click.Choice(POOLS), help="What runs jobs; by default flaskiq."),
     click.option(
         "--prefetch-multiplier",
         metavar="N",
@@ -67,5 +82,5 @@ def words(queues: Sequence[str], options: Sequence[str], **given: Any) -> Iterat
         yield f"--queues={','.join(queues)}"
     for name, value in given.items():
         if value is not None:
-            yield f"--{name.replace('_', '-')}={value}"
+            yield f"--{_CALLED.get(name, name).replace('_', '-')}={value}"
     yield from options

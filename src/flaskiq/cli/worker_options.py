@@ -15,13 +15,17 @@ from celery.bin.base import CLIContext
 from celery.bin.worker import worker
 from celery.platforms import EX_FAILURE
 from celery.utils.nodenames import node_format
+from celery.utils import sysinfo
 from celery.worker import state
 from click.core import ParameterSource
 
 from flaskiq.cli.group import INTERRUPTED
 from flaskiq.errors import did_you_mean
+from flaskiq.runtime.pool import FetchPool
 from flaskiq.runtime.pools import pool_name
 from flaskiq.settings.kinds import WEIGHTS
+
+cpu_budget: Any = vars(sysinfo)["cpu_budget"]  # the stubs lack it
 
 COMMAND: click.Command = worker
 """``celery worker``."""
@@ -43,6 +47,10 @@ class WorkerOptions:
         self._celery = celery
         self._context = _parse(celery, words)
         self._params = self._context.params
+        if self._source("pool") is ParameterSource.DEFAULT and not celery.conf.value_set_for(
+            "worker_pool"
+        ):
+            self._params["pool"] = FetchPool
         self.typed = tuple(_tidy(words))
         self.queues, self.weights = _split(self._params["queues"] or ())
 
@@ -91,6 +99,8 @@ class WorkerOptions:
             conf = self._celery.conf
             options = {**conf.broker_transport_options, "queue_weights": self.weights}
             conf.broker_transport_options = options
+        if self._params["pool"] is FetchPool and not self._params["concurrency"]:
+            self._params["concurrency"] = cpu_budget().count
         self._params.update(hostname=node, queues=list(self.queues), detach=False, pidfile=None)
         if self._source("loglevel") is ParameterSource.DEFAULT:
             self._params["loglevel"] = logging.INFO

@@ -1,15 +1,22 @@
-"""Says at the start of a worker which limits its pool does not keep."""
+"""The pools by name, and which time limits they do not keep: a worker says so at its start."""
 
 from __future__ import annotations
 
 import logging
 from typing import Any
 
+from celery import concurrency
 from celery.signals import celeryd_after_setup
 
 logger = logging.getLogger(__name__)
 
+OURS = "flaskiq"
+"""The name of our own pool, for ``--pool`` and ``worker_pool``."""
+
+vars(concurrency)["ALIASES"][OURS] = "flaskiq.runtime.pool:FetchPool"
+
 LIMITS: dict[str, frozenset[str]] = {
+    OURS: frozenset({"soft", "hard"}),
     "prefork": frozenset({"soft", "hard"}),
     "gevent": frozenset({"hard"}),
     "eventlet": frozenset(),
@@ -45,5 +52,7 @@ def _say(instance: Any, conf: Any, **_: Any) -> None:
 def pool_name(pool_cls: Any) -> str:
     """The name under which ``--pool`` knows a pool class, for example ``prefork``."""
     module = pool_cls if isinstance(pool_cls, str) else pool_cls.__module__
+    if str(module).startswith("flaskiq."):
+        return OURS
     name = str(module).partition(":")[0].rpartition(".")[2]
     return {"thread": "threads", "processes": "prefork"}.get(name, name)

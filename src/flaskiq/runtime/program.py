@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from kombu.utils.compat import detect_environment
 
+from flaskiq.runtime import pools
 from flaskiq.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,9 +36,27 @@ def install(celery: Celery, settings: Settings) -> None:
         callback=partial(_read, settings),
     )
     celery.user_options["worker"].add(option)
+    threads = click.Option(
+        ["--threads"],
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Jobs at a time in each process of the flaskiq pool (FLASKIQ_THREADS).",
+        expose_value=False,
+        callback=partial(_set_threads, celery),
+    )
+    celery.user_options["worker"].add(threads)
+
+
+def _set_threads(
+    celery: Celery, _context: click.Context, _option: click.Parameter, threads: int | None
+) -> None:
+    if threads:
+        options = {**celery.conf.broker_transport_options, "threads": threads}
+        celery.conf.broker_transport_options = options
 
 
 def _read(settings: Settings, context: click.Context, _option: click.Parameter, _: Any) -> None:
+    _offer_pool(context.command)
     # `flaskiq worker start` and app.start() do not set it; the same variables act there.
     context.auto_envvar_prefix = context.auto_envvar_prefix or "CELERY_WORKER"
     if settings["CELERY_WORKER_LOG_COLOR"] is False:
@@ -49,6 +68,14 @@ def _read(settings: Settings, context: click.Context, _option: click.Parameter, 
         **_options(context, settings[OPTS] or ()),
         **(context.default_map or {}),
     }
+
+
+def _offer_pool(command: click.Command) -> None:
+    """Let ``--pool`` know our own: Celery's command may have been made before us."""
+    for option in command.params:
+        choice = option.type
+        if option.name == "pool" and isinstance(choice, click.Choice):
+            choice.choices = tuple(dict.fromkeys((*choice.choices, pools.OURS)))
 
 
 def _options(context: click.Context, words: tuple[str, ...]) -> Mapping[str, Any]:

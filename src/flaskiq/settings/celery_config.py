@@ -177,6 +177,7 @@ def _transport_options(values: Mapping[str, Any]) -> dict[str, Any]:
         "history_jobs": values["FLASKIQ_HISTORY_JOBS"],
         "history_age": values["FLASKIQ_HISTORY_AGE"],
         "shutdown_timeout": values["FLASKIQ_SHUTDOWN_TIMEOUT"],
+        "threads": values["FLASKIQ_THREADS"],
         **given,
     }
 

@@ -129,6 +129,12 @@ TABLE: tuple[Setting, ...] = (
         "Seconds that a worker waits for running jobs after TERM, before it pushes them back.",
     ),
     Setting(
+        "FLASKIQ_THREADS",
+        1,
+        kinds.COUNT,
+        "Jobs that each process of the flaskiq pool runs at a time.",
+    ),
+    Setting(
         "FLASKIQ_RETRY_CURVE",
         "exponential",
         kinds.one_of("exponential", "sidekiq"),

@@ -53,7 +53,7 @@ class FetchPool(_Pool):
     def __init__(self, limit: int | None = None, **options: Any) -> None:
         super().__init__(limit or 1, **options)
         self.consumer: Any = None
-        self.threads = 1
+        self.threads = int(self.app.conf.broker_transport_options.get("threads", 1))
         self._hostname: str = options["initargs"][1]
         self._wards: list[Ward] = []
         self._unsettled: list[Ward] = []
