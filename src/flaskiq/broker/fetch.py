@@ -21,7 +21,7 @@ from flaskiq.broker.put import SOON, due
 from flaskiq.failure import Failure
 from flaskiq.job import new_id
 from flaskiq.message import DEATHS_HEADER, read_envelope
-from flaskiq.store.flight import FLIGHT_HEADER, Flight
+from flaskiq.store.flight import ADMITTED_HEADER, FLIGHT_HEADER, Flight
 from flaskiq.store.prepared_fetch import PreparedFetch, Source
 from flaskiq.store.processes import Fetch, Fetched
 
@@ -249,6 +249,13 @@ class Fetches(_Base):
         jobs.add_from_flight(headers["id"], at, placed, Flight(self.process.id, job.seq))
         self.process.hand.release(message["properties"]["delivery_tag"])
         return True
+
+    def let_wait(self, queue: str, raw: bytes, at: float, flight: Flight) -> None:
+        """Let a job in flight wait in Redis for its turn, which comes then in any case."""
+        message = loads(bytes_to_str(raw))
+        headers = {**message["headers"], ADMITTED_HEADER: True}
+        placed = self.placed(queue, {**message, "headers": headers}, at)
+        self.store.scheduled.add_from_flight(headers["id"], at, placed, flight)
 
     def start_anew(self) -> None:
         """Others have been given what was in flight here: go on as a new process."""

@@ -15,7 +15,7 @@ from kombu.utils.json import dumps
 from flaskiq.broker.batch import PublishBatch
 from flaskiq.failure import Failure
 from flaskiq.message import ENQUEUED_AT_HEADER, FAILED_AT_HEADER
-from flaskiq.store.flight import FLIGHT_HEADER, SNOOZE_HEADER, Flight
+from flaskiq.store.flight import ADMITTED_HEADER, FLIGHT_HEADER, SNOOZE_HEADER, Flight
 from flaskiq.store.job_set import JobSet
 from flaskiq.store.place import Placed
 
@@ -140,8 +140,8 @@ def flight_of_next(headers: Mapping[str, Any]) -> Flight | None:
 def without_flight(message: dict[str, Any]) -> dict[str, Any]:
     """Return a message as it goes to Redis; kombu has the headers still, to publish them again."""
     headers = message.get("headers") or {}
-    if FLIGHT_HEADER not in headers:
+    if FLIGHT_HEADER not in headers and ADMITTED_HEADER not in headers:
         return message
-    passing = (FLIGHT_HEADER, SNOOZE_HEADER)
+    passing = (FLIGHT_HEADER, SNOOZE_HEADER, ADMITTED_HEADER)
     kept = {name: value for name, value in headers.items() if name not in passing}
     return {**message, "headers": kept}

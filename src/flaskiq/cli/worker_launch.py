@@ -20,6 +20,7 @@ from flaskiq.cli.birth import birth
 from flaskiq.cli.pidfile import Pidfile
 from flaskiq.cli.worker_options import WorkerOptions
 from flaskiq.cli.worker_record import Record, Records
+from flaskiq.runtime.pool import template
 
 PROGRAM = Path(__file__).with_name("program") / "flaskiq_worker.py"
 
@@ -47,6 +48,8 @@ class WorkerLaunch:
 
     def here(self, options: WorkerOptions) -> int:
         """Run a worker in this process until it ends, and return its exit code."""
+        if template.is_wanted():
+            return options.run(options.name or "template")
         try:
             record = self._announce(options)
         except OSError as error:  # a read-only system, as in many containers

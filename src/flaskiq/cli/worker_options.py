@@ -14,8 +14,8 @@ from celery import Celery
 from celery.bin.base import CLIContext
 from celery.bin.worker import worker
 from celery.platforms import EX_FAILURE
-from celery.utils.nodenames import node_format
 from celery.utils import sysinfo
+from celery.utils.nodenames import node_format
 from celery.worker import state
 from click.core import ParameterSource
 

@@ -11,6 +11,10 @@ SNOOZE_HEADER = "flaskiq_snooze"
 """Message header, on its way to Redis only, of an attempt that is put off."""
 
 
+ADMITTED_HEADER = "flaskiq_admitted"
+"""Message header of a job that waited for its turn under a rate limit, and has it now."""
+
+
 class Flight(NamedTuple):
     """Where a job is in flight."""
 

@@ -21,6 +21,7 @@ from typing import Any
 
 import psutil
 from celery import Celery, signals
+from celery.app import trace
 from celery.worker import state
 from redis import RedisError
 
@@ -36,7 +37,7 @@ from flaskiq.runtime.pool.events import Events
 from flaskiq.runtime.pool.executor import Executor
 from flaskiq.runtime.pool.fetcher import Fetcher
 from flaskiq.runtime.pool.limits import SoftLimits
-from flaskiq.runtime.pool.slots import Slots
+from flaskiq.runtime.pool.slots import Memory
 from flaskiq.runtime.pool.wire import Wire
 from flaskiq.store.processes import Facts
 from flaskiq.store.store import REMEMBERED
@@ -72,8 +73,9 @@ class Spec:
 class Child:
     """What runs in the process."""
 
-    def __init__(self, app: Celery, spec: Spec, slots: Slots, sock: socket.socket) -> None:
-        self._app, self._spec, self._slots = app, spec, slots
+    def __init__(self, app: Celery, spec: Spec, memory: Memory, sock: socket.socket) -> None:
+        self._app, self._spec = app, spec
+        self._slots, self._rates = memory.slots(spec.index), memory.rates()
         self._wire = Wire(sock)
         self._limits = SoftLimits()
         self._events = Events(app, spec.hostname)
@@ -110,6 +112,7 @@ class Child:
             self._slots,
             self._limits,
             self._events,
+            self._rates,
             self._fetcher.flush,
             (self._spec.soft, self._spec.hard),
         )
@@ -207,6 +210,7 @@ class Child:
         if now - self._told_totals > TOTALS:
             self._told_totals = now
             self._tell_totals()
+            self._slots.measure(self._own.memory_info().rss)
 
     def _obey(self, order: dict[str, Any]) -> None:
         for name, value in order.items():
@@ -234,6 +238,11 @@ class Child:
         name, soft, hard = limits
         task: Any = self._app.tasks[name]
         task.soft_time_limit, task.time_limit = soft, hard
+
+    def _on_rate(self, rate: list[Any]) -> None:
+        name, limit = rate
+        task: Any = self._app.tasks[name]
+        task.rate_limit = limit
 
     def _on_dump(self, _: Any) -> None:
         # What Celery puts in place of sys.stderr has no file number.
@@ -269,7 +278,7 @@ class Child:
 
     def _facts_of(self) -> Any:
         app, spec, started = state_of(self._app), self._spec, round(time(), 3)
-        own = psutil.Process()
+        self._own = own = psutil.Process()
         own.cpu_percent()
 
         def facts() -> Facts:
@@ -310,6 +319,7 @@ def boot(app: Celery, hostname: str) -> None:
     app.set_current()
     app.set_default()
     app.finalize()
+    trace.setup_worker_optimizations(app, hostname)
     state.reset_state()
     app.loader.init_worker_process()
     signals.worker_process_init.send(sender=hostname)

@@ -8,6 +8,9 @@ from typing import Any
 from celery import bootsteps
 from celery.worker.consumer import Consumer
 
+from flaskiq.runtime.pool import template
+from flaskiq.runtime.pool.autoscaler import NodeAutoscaler
+
 logger = logging.getLogger(__name__)
 
 _Consumer: Any = Consumer
@@ -113,13 +116,16 @@ class NodeConsumer(_Consumer):
 
 
 class Supervision(bootsteps.Step):
-    """Worker step that brings a pool's own consumer class along.
+    """Worker step that brings a pool's own consumer class along; or becomes a template.
 
     All steps are made before the first of them is included, the consumer as the last.
     """
 
     def __init__(self, worker: Any, **kwargs: Any) -> None:
+        if template.is_wanted():
+            template.become(worker)
         consumer_cls = getattr(worker.pool_cls, "consumer_cls", None)
         if consumer_cls is not None:
             worker.consumer_cls = consumer_cls
+            worker.autoscaler_cls = NodeAutoscaler
         super().__init__(worker, **kwargs)

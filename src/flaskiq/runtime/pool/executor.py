@@ -19,9 +19,11 @@ from contextlib import contextmanager
 from time import monotonic, time
 from typing import Any, NamedTuple
 
+from billiard.einfo import ExceptionInfo
 from celery import Celery, signals
 from celery.exceptions import SoftTimeLimitExceeded
 from celery.worker import state
+from redis import RedisError
 
 from flaskiq.broker.channel import Message
 from flaskiq.message import read_envelope
@@ -29,9 +31,10 @@ from flaskiq.runtime.pool.events import Events
 from flaskiq.runtime.pool.fetcher import Caught
 from flaskiq.runtime.pool.limits import SoftLimits
 from flaskiq.runtime.pool.local import LocalConsumer
+from flaskiq.runtime.pool.rates import Rates
 from flaskiq.runtime.pool.slots import Slots
 from flaskiq.runtime.request import JobRequest
-from flaskiq.store.flight import FLIGHT_HEADER, Flight
+from flaskiq.store.flight import ADMITTED_HEADER, FLIGHT_HEADER, Flight
 from flaskiq.store.processes import Fetched
 from flaskiq.store.statistics import Running
 from flaskiq.tally import Ended
@@ -75,6 +78,7 @@ class Executor:
         slots: Slots,
         limits: SoftLimits,
         events: Events,
+        rates: Rates,
         flush: Callable[[], None],
         default_limits: tuple[float | None, float | None],
     ) -> None:
@@ -85,6 +89,8 @@ class Executor:
         self._channel, self._process = channel, channel.process
         self._slots, self._limits, self._events = slots, limits, events
         self._default_limits = default_limits
+        self._rates = rates
+        self._has_rates = not app.conf.worker_disable_rate_limits
         self._plain: dict[str, Plain] = {}
         self._consumer = LocalConsumer(app, hostname, events, flush)
         self.learn()
@@ -108,6 +114,10 @@ class Executor:
             failed = not self._run(thread, caught, started)
         except Cancelled:
             self._process.hand.release(caught.tag)
+        except (RedisError, OSError) as error:
+            # Nobody knows of it here any more, so the heartbeat pushes it back.
+            self._process.hand.release(caught.tag)
+            logger.warning("Job %s runs later, since Redis is out of reach: %s", caught.tag, error)
         except BaseException:
             logger.critical("Job %s cannot be run to its end", caught.seq, exc_info=True)
             # What it has done to this process, nobody knows: as if it had crashed.
@@ -140,13 +150,31 @@ class Executor:
         headers[FLIGHT_HEADER] = str(Flight(self._process.id, caught.seq))
         # The sender's tag may be there twice: a publish that is retried sends the same message.
         envelope["properties"]["delivery_tag"] = caught.tag
-        plain = self._plain.get(headers.get("task", ""))
+        name = headers.get("task") or ""
+        if self._has_rates and self._comes_too_early(name, caught, envelope):
+            return True
+        plain = self._plain.get(name)
         if plain is None or self._is_special(headers) or not (body := _plain_body(envelope)):
             return self._run_by_celery(thread, caught, envelope)
         if not (self._process.may_start(caught.tag) and self._process.hand.begin(caught.tag)):
             self._give_up(headers, caught)
             return False
         return self._trace(thread, caught, plain, envelope, body, started)
+
+    def _comes_too_early(self, name: str, caught: Caught, envelope: dict[str, Any]) -> bool:
+        """Let a job wait in Redis whose task has run as often as its rate limit allows."""
+        task: Any = self._app.tasks.get(name)
+        headers = envelope["headers"]
+        if task is None or not task.rate_limit or headers.get(ADMITTED_HEADER):
+            return False
+        at = self._rates.reserve(name, task.rate_limit)
+        if at is None:
+            return False
+        self._channel.let_wait(
+            caught.queue, caught.message, at, Flight(self._process.id, caught.seq)
+        )
+        self._process.hand.release(caught.tag)
+        return True
 
     @staticmethod
     def _is_special(headers: dict[str, Any]) -> bool:
@@ -193,8 +221,15 @@ class Executor:
             events.send("task-started", headers["id"])
         hard, soft = headers.get("timelimit") or (None, None)
         soft, hard = soft or task.soft_time_limit, hard or task.time_limit
-        with self.limited(thread, started, soft, hard, headers):
-            value, info, seconds, shown = plain.trace(headers["id"], args, kwargs, request)
+        try:
+            with self.limited(thread, started, soft, hard, headers):
+                value, info, seconds, shown = plain.trace(headers["id"], args, kwargs, request)
+        except MemoryError:
+            raise
+        except Exception:  # noqa: BLE001 - it ends as a failure
+            # Celery's tracer lets some through: what hooks reject, and errors in itself.
+            self._end_badly(envelope, task, (1, ExceptionInfo(internal=True), None))
+            return False
         if info is not None:
             self._end_badly(envelope, task, (1, value, seconds))
             return False

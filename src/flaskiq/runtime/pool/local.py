@@ -14,6 +14,7 @@ from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 
+from billiard.einfo import ExceptionInfo
 from celery import Celery
 from celery.exceptions import TaskRevokedError
 from celery.worker import state
@@ -106,6 +107,7 @@ class ThreadPool:
         *,
         accept_callback: Callable[..., Any],
         callback: Callable[..., Any],
+        error_callback: Callable[..., Any],
         soft_timeout: float | None = None,
         timeout: float | None = None,
         **_: Any,
@@ -113,6 +115,13 @@ class ThreadPool:
         """Run a job to its end."""
         accept_callback(os.getpid(), monotonic())
         self._flush()
-        with self._here.limited(soft_timeout, timeout):
-            outcome = target(*args)
-        callback(outcome)
+        try:
+            with self._here.limited(soft_timeout, timeout):
+                outcome = target(*args)
+        except MemoryError:
+            raise
+        except Exception:  # noqa: BLE001 - it ends as a failure
+            # Celery's tracer lets some through: what hooks reject, and errors in itself.
+            error_callback(ExceptionInfo(internal=True))
+        else:
+            callback(outcome)

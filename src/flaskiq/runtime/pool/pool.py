@@ -18,8 +18,9 @@ from flaskiq.broker.connection import open_store
 from flaskiq.broker.process import new_identity
 from flaskiq.runtime.pool.child import Spec
 from flaskiq.runtime.pool.consumer import NodeConsumer
+from flaskiq.runtime.pool.node_signals import NodeSignals
 from flaskiq.runtime.pool.settle import HeldRequest, Remains, Undertaker
-from flaskiq.runtime.pool.slots import Memory
+from flaskiq.runtime.pool.slots import MOST_CHILDREN, Memory
 from flaskiq.runtime.pool.template import Template, TemplateGoneError
 from flaskiq.runtime.pool.ward import Ward, pair
 from flaskiq.store.store import Store
@@ -27,17 +28,11 @@ from flaskiq.tally import Tally
 
 logger = logging.getLogger(__name__)
 
-MOST_CHILDREN = 128
-"""Children that there may be at once, those included that are about to leave."""
-
 TICK = 0.1
 """Seconds between two looks at the children."""
 
 PATIENCE = 5.0
 """Seconds that the node waits for an answer of Redis when it settles a child."""
-
-STORMY = 5.0
-"""Seconds: a child that lives shorter than this is replaced after a pause, not at once."""
 
 _Pool: Any = BasePool
 
@@ -59,31 +54,37 @@ class FetchPool(_Pool):
         self._unsettled: list[Ward] = []
         self._executed = 0
         self._hub: Any = None
-        self._queues: list[str] = []
+        self.queues: list[str] = []
         self._store: Store | None = None
-        self._next_spawn = 0.0
-        self._stop_signals: dict[int, float] = {}
+        self._retired: list[Template] = []
+        self._ending: list[Template] = []
+        self._successor: Template | None = None
+        self._to_renew: list[Ward] = []
+        self._is_renewal_wanted = False
+        self._looked_at = 0.0
 
     # Start.
 
     def on_start(self) -> None:
         """Fork the template, and from it the children."""
-        self._queues = list(self.app.amqp.queues.consume_from)
-        self._memory = Memory(MOST_CHILDREN, self.threads)
-        self._template = Template.fork(self.app, self._hostname, self._memory)
+        self.queues = list(self.app.amqp.queues.consume_from)
+        self._memory = Memory(self.threads)
+        self._template = Template.fork(self.app, self._memory)
         history = int(self.app.conf.broker_transport_options["history_jobs"])
         self._identity, self._tally = new_identity(), Tally(history)
         self._undertaker = Undertaker(
-            self.app, self._hostname, self._open_store, self._tally, lambda: self._eventer
+            self.app, self._hostname, self.open_store, self._tally, lambda: self._eventer
         )
         for _ in range(self.limit):
             self._spawn()
+        NodeSignals(self).install()
 
     def did_start_ok(self) -> bool:
         """Whether there is a child."""
         return bool(self._wards)
 
-    def _open_store(self) -> Store:
+    def open_store(self) -> Store:
+        """The store, over a connection of the node's own."""
         if self._store is None:
             self._store = open_store(self.app, PATIENCE)
         return self._store
@@ -106,7 +107,7 @@ class FetchPool(_Pool):
         return Spec(
             index=index,
             hostname=self._hostname,
-            queues=self._queues,
+            queues=self.queues,
             threads=self.threads,
             multiplier=self.multiplier,
             soft=self.options.get("soft_timeout"),
@@ -156,11 +157,17 @@ class FetchPool(_Pool):
                 self._bury(ward)
         self._settle()
         self._record()
-        self._mend()
+        if self._state == self.RUN:
+            self._renew()
+            self._recycle()
+            self._mend()
+            self._scale()
         self._count()
 
     def _bury(self, ward: Ward) -> None:
         self._hear(ward)
+        if ward not in self._wards:
+            return  # a signal has come in between
         self._wards.remove(ward)
         if self._hub is not None:
             self._hub.remove_reader(ward.wire.fileno())
@@ -181,22 +188,80 @@ class FetchPool(_Pool):
                 # It has no heartbeat any more, so the reapers settle it, a little later.
                 logger.exception("Process %s is left to the reapers", ward.pid)
                 moved = Counter()
-            self._unsettled.remove(ward)
+            if ward in self._unsettled:
+                self._unsettled.remove(ward)
             say = logger.info if ward.code == 0 else logger.error
             left = ", ".join(f"{number} {what}" for what, number in moved.items()) or "nothing"
             say("Process %s ended with %s; in flight: %s", ward.pid, ward.code, left)
 
     def _mend(self) -> None:
-        """Replace who is missing, but not in a storm."""
-        if self._state != self.RUN:
-            return
-        if self._template.is_gone:
-            logger.error("The template was killed; the program starts another")
-            self._template = Template.execute(self._memory)
+        """Replace who is missing."""
+        if self._template.is_gone and self._successor is None:
+            logger.error("The template has ended; another one is started")
+            self._successor = Template.execute(self._memory)
         missing = self.limit - sum(not ward.is_retiring for ward in self._wards)
         for _ in range(missing):
             with suppress(TemplateGoneError):
                 self._spawn()
+
+    def _recycle(self) -> None:
+        """Let a child leave that has run enough jobs or has grown too large, one at a time."""
+        if any(ward.is_retiring for ward in self._wards):
+            return
+        most, largest = self.options.get("maxtasksperchild"), self._largest
+        for ward in self._wards:
+            if (most and ward.slots.executed >= most) or (largest and ward.slots.rss > largest):
+                self._retire(ward)
+                return
+
+    @property
+    def _largest(self) -> int:
+        """Bytes that a child may have; Celery's option is in KiB."""
+        return 1024 * int(self.options.get("max_memory_per_child") or 0)
+
+    def renew(self) -> None:
+        """Let all children be replaced, one after the other, by some with today's code."""
+        self._is_renewal_wanted = True
+
+    def _renew(self) -> None:
+        if self._is_renewal_wanted and self._successor is None:
+            self._is_renewal_wanted = False
+            logger.info("A new template imports the app; the children change over to it")
+            self._successor = Template.execute(self._memory)
+        if self._successor is not None:
+            self._succeed(self._successor)
+        self._to_renew = [ward for ward in self._to_renew if ward in self._wards]
+        if self._to_renew and not any(ward.is_retiring for ward in self._wards):
+            self._retire(self._to_renew.pop(0))
+        self._let_go_of_templates()
+
+    def _let_go_of_templates(self) -> None:
+        """End the templates of which no child is left."""
+        in_use = {id(ward.template) for ward in self._wards}
+        for template in [each for each in self._retired if id(each) not in in_use]:
+            self._retired.remove(template)
+            template.close()
+            self._ending.append(template)
+        self._ending = [each for each in self._ending if not each.has_ended()]
+
+    def _succeed(self, successor: Template) -> None:
+        """Fork from the new template as soon as it has imported the app."""
+        if successor.is_ready:
+            self._successor = None
+            self._retired.append(self._template)
+            self._template = successor
+            self._to_renew = [ward for ward in self._wards if not ward.is_retiring]
+        elif successor.is_gone:
+            self._successor = None
+            logger.error("The new template has failed, see above; the old code goes on")
+
+    def _scale(self) -> None:
+        """Let Celery's autoscaler look, if there is one."""
+        now = monotonic()
+        scaler = getattr(self.consumer and self.consumer.controller, "autoscaler", None)
+        if scaler is not None and now - self._looked_at > 1:
+            self._looked_at = now
+            scaler.maybe_scale()
 
     def _enforce_limits(self) -> None:
         now = monotonic()
@@ -237,12 +302,13 @@ class FetchPool(_Pool):
             return
         self._state = self.CLOSE
         self.on_close()
-        end = monotonic() + float(self.app.conf.broker_transport_options["shutdown_timeout"])
+        patience = float(self.app.conf.broker_transport_options["shutdown_timeout"])
+        end = monotonic() + patience
         while self._wards and monotonic() < end:
             self.tick()
             time.sleep(0.01)
         if self._wards:
-            logger.warning("Jobs go back to their queues, as they have not ended in time")
+            logger.warning("Jobs that run after %g s go back to their queues", patience)
         self.on_terminate()
 
     def on_terminate(self) -> None:
@@ -255,7 +321,8 @@ class FetchPool(_Pool):
             self.tick()
             time.sleep(0.01)
         self._record()
-        self._template.close()
+        for template in (self._template, *self._retired):
+            template.close()
 
     def _record(self) -> None:
         """Write the ends of jobs that their own process could not note any more."""
@@ -264,7 +331,7 @@ class FetchPool(_Pool):
             return
         ttl = float(self.app.conf.broker_transport_options["heartbeat_ttl"])
         try:
-            self._open_store().statistics.record(self._identity, batch, {}, ttl)
+            self.open_store().statistics.record(self._identity, batch, {}, ttl)
         except (RedisError, OSError) as error:
             logger.warning("What was counted is written later: %s", error)
         else:
@@ -288,8 +355,35 @@ class FetchPool(_Pool):
         ward.is_retiring = True
         ward.tell(stop=True)
 
+    def restart(self) -> None:
+        """Replace all children (the remote control command ``pool_restart``)."""
+        self.renew()
+
     def flush(self) -> None:
         """Nothing waits here."""
+
+    def quiet(self, identity: str | None = None) -> bool:
+        """Let one process, or all, fetch no more jobs; False if there is no such process."""
+        wards = [w for w in self._wards if identity in (None, w.identity)]
+        for ward in wards:
+            ward.tell(quiet=True)
+        return bool(wards)
+
+    def replace(self, identity: str) -> bool:
+        """Let one process leave for another, after its jobs; False if there is no such process."""
+        wards = [ward for ward in self._wards if ward.identity == identity]
+        for ward in wards:
+            self._retire(ward)
+        return bool(wards)
+
+    def dump(self) -> None:
+        """Let all children write the stacks of their threads."""
+        self._tell(dump=True)
+
+    @property
+    def busy(self) -> int:
+        """How many jobs run."""
+        return sum(len(ward.executing()) for ward in self._wards)
 
     @property
     def num_processes(self) -> int:
@@ -346,8 +440,8 @@ class FetchPool(_Pool):
     def serve_queues(self) -> None:
         """Tell the children which queues to serve."""
         queues = list(self.app.amqp.queues.consume_from)
-        if queues != self._queues:
-            self._queues = queues
+        if queues != self.queues:
+            self.queues = queues
             self._tell(queues=queues)
 
     def after_control(self, command: str | None, arguments: dict[str, Any]) -> None:
@@ -359,6 +453,8 @@ class FetchPool(_Pool):
         elif command == "time_limit":
             limits = [arguments.get(name) for name in ("task_name", "soft", "hard")]
             self._tell(limits=limits)
+        elif command == "rate_limit":
+            self._tell(rate=[arguments.get(name) for name in ("task_name", "rate_limit")])
         self.serve_queues()
 
     def show_jobs(self) -> None:
@@ -376,7 +472,7 @@ class FetchPool(_Pool):
                 self._show(ward, ward.identity)
 
     def _show(self, ward: Ward, identity: str) -> None:
-        remains = Remains(self._open_store(), identity, self._tally)
+        remains = Remains(self.open_store(), identity, self._tally)
         running = {each.seq: each for each in ward.executing()}
         for seq in sorted(remains.jobs):
             if ward.slots.has_finished(seq):

@@ -11,11 +11,16 @@ import os
 import tempfile
 from typing import NamedTuple
 
+from flaskiq.runtime.pool.rates import PLACES, Rates
+
 RING = 4096
 """Finished jobs that are remembered; far more than a child can have unacknowledged."""
 
+MOST_CHILDREN = 128
+"""Children that a node has at once, those included that are about to leave."""
+
 _HEADER, _SLOT = 4, 4
-_EXECUTED, _FAILED = 0, 1
+_EXECUTED, _FAILED, _RSS = 0, 1, 2
 
 
 class Execution(NamedTuple):
@@ -31,22 +36,26 @@ class Memory:
     """The memory of all children of a node: a file without a name, inherited by fork and by exec.
 
     Args:
-        children: how many there may be at once.
         threads: how many jobs each executes at once.
-        fd: the memory of a program before this one, None for a new one.
+        fd: the memory that another program has made, None for a new one.
     """
 
-    def __init__(self, children: int, threads: int, fd: int | None = None) -> None:
+    def __init__(self, threads: int, fd: int | None = None) -> None:
         self.threads = threads
         words = _HEADER + _SLOT * threads + RING
         self._size = 8 * words
-        self.fd = _file(self._size * children) if fd is None else fd
-        self._map = mmap.mmap(self.fd, self._size * children)
+        whole = self._size * MOST_CHILDREN + 8 * PLACES
+        self.fd = _file(whole) if fd is None else fd
+        self._map = mmap.mmap(self.fd, whole)
 
     def slots(self, index: int) -> Slots:
         """Return the slots of one child."""
         start = self._size * index
         return Slots(memoryview(self._map)[start : start + self._size], self.threads)
+
+    def rates(self) -> Rates:
+        """Return what the children share: when the next job of each limited task may start."""
+        return Rates(memoryview(self._map)[-8 * PLACES :], self.fd)
 
 
 class Slots:
@@ -103,6 +112,15 @@ class Slots:
                     Execution(thread, word - 1, self._floats[at + 1], self._floats[at + 2])
                 )
         return found
+
+    def measure(self, rss: int) -> None:
+        """Note how large the child is, in bytes."""
+        self._ints[_RSS] = rss
+
+    @property
+    def rss(self) -> int:
+        """How large it was when it last looked, in bytes."""
+        return int(self._ints[_RSS])
 
     @property
     def executed(self) -> int:

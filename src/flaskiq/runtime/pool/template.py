@@ -30,8 +30,11 @@ from flaskiq.runtime.pool.slots import Memory
 
 logger = logging.getLogger(__name__)
 
-VARIABLE = "FLASKIQ_TEMPLATE"
+VARIABLE = "_FLASKIQ_TEMPLATE"
 """Tells a program that it is to be a template: numbers of its socket and of the memory, threads."""
+
+READY = b"ready"
+"""What a template says that was started, once it has imported the app."""
 
 _ORDERS = 65_536
 _IGNORED = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGTSTP", "SIGTTIN", "SIGUSR1")
@@ -49,13 +52,13 @@ class Template:
         self._socket, self.pid = sock, pid
 
     @classmethod
-    def fork(cls, app: Celery, hostname: str, memory: Memory) -> Template:
+    def fork(cls, app: Celery, memory: Memory) -> Template:
         """Make one of this process, before it has threads, connections or an event loop."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pid = os.fork()
         if not pid:
             ours.close()
-            serve(app, hostname, memory, theirs)
+            serve(app, memory, theirs)
         theirs.close()
         return cls(ours, pid)
 
@@ -91,7 +94,7 @@ class Template:
     def is_ready(self) -> bool:
         """Whether a template that was started has imported the app; asked again and again."""
         try:
-            return self._socket.recv(_ORDERS, socket.MSG_DONTWAIT) == b"ready"
+            return self._socket.recv(_ORDERS, socket.MSG_DONTWAIT) == READY
         except OSError:
             return False
 
@@ -116,6 +119,13 @@ class Template:
         """Let it end; its children go on."""
         self._socket.close()
 
+    def has_ended(self) -> bool:
+        """Whether it is over; the system forgets it then."""
+        try:
+            return os.waitpid(self.pid, os.WNOHANG)[0] != 0
+        except ChildProcessError:
+            return True
+
     def _ask(self, order: dict[str, Any], fds: list[int] | None = None) -> dict[str, Any]:
         try:
             socket.send_fds(self._socket, [json.dumps(order).encode()], fds or [])
@@ -128,11 +138,27 @@ class Template:
         return reply
 
 
-def serve(app: Celery, hostname: str, memory: Memory, sock: socket.socket) -> None:
+def is_wanted() -> bool:
+    """Whether this program is to be a template, and no worker."""
+    return VARIABLE in os.environ
+
+
+def become(worker: Any) -> None:
+    """Go on as a template, in place of a worker that has imported the app. Does not return."""
+    fd, memory, threads = map(int, os.environ.pop(VARIABLE).split(","))
+    # What Celery does when a worker starts (``on_start`` in celery/apps/worker.py).
+    if not worker._custom_logging and worker.redirect_stdouts:  # noqa: SLF001
+        worker.app.log.redirect_stdouts(worker.redirect_stdouts_level)
+    sock = socket.socket(fileno=fd)
+    sock.send(READY)
+    serve(worker.app, Memory(threads, memory), sock)
+
+
+def serve(app: Celery, memory: Memory, sock: socket.socket) -> None:
     """Fork children until the node is gone. Does not return."""
     for name in _IGNORED:
         signal.signal(getattr(signal, name), signal.SIG_IGN)
-    platforms.set_mp_process_title("celeryd", hostname=hostname, info="template")
+    platforms.set_mp_process_title("celeryd", info="template")
     # What is there now is shared by all children as long as nobody writes to it.
     gc.collect()
     gc.freeze()
@@ -143,7 +169,7 @@ def serve(app: Celery, hostname: str, memory: Memory, sock: socket.socket) -> No
         order = json.loads(data)
         answer: dict[str, int | None]
         if "spawn" in order:
-            answer = {"pid": _fork(app, hostname, memory, Spec(**order["spawn"]), sock, fds[0])}
+            answer = {"pid": _fork(app, memory, Spec(**order["spawn"]), sock, fds[0])}
         else:
             answer = {"code": _exit_code(order["wait"])}
         sock.send(json.dumps(answer).encode())
@@ -157,9 +183,7 @@ def _exit_code(pid: int) -> int | None:
     return os.waitstatus_to_exitcode(status) if ended else None
 
 
-def _fork(
-    app: Celery, hostname: str, memory: Memory, spec: Spec, sock: socket.socket, fd: int
-) -> int:
+def _fork(app: Celery, memory: Memory, spec: Spec, sock: socket.socket, fd: int) -> int:
     pid = os.fork()
     if pid:
         os.close(fd)
@@ -168,9 +192,9 @@ def _fork(
     try:
         sock.close()
         _become_child(spec)
-        boot(app, hostname)
-        Child(app, spec, memory.slots(spec.index), socket.socket(fileno=fd)).run()
-        signals.worker_process_shutdown.send(sender=hostname, pid=os.getpid(), exitcode=0)
+        boot(app, spec.hostname)
+        Child(app, spec, memory, socket.socket(fileno=fd)).run()
+        signals.worker_process_shutdown.send(sender=spec.hostname, pid=os.getpid(), exitcode=0)
         code = 0
     except BaseException:
         logger.critical("A child cannot go on", exc_info=True)

@@ -71,7 +71,7 @@ class Ward:
         with suppress(ChildProcessError):
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             return os.waitstatus_to_exitcode(status) if pid else None
-        return -signal.SIGKILL if self.wire.is_closed and not _exists(self.pid) else None
+        return -signal.SIGKILL if self.wire.is_closed else None
 
     def send_signal(self, number: int) -> None:
         """Send it a signal, if it is there."""
@@ -87,11 +87,3 @@ def pair() -> tuple[Wire, socket.socket]:
     """Return the node's end of a wire, and the socket for the child."""
     ours, theirs = socket.socketpair()
     return Wire(ours), theirs
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
