@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from datetime import datetime, timezone
 from time import time
 from typing import Any
@@ -25,6 +26,10 @@ SOON = 0.001
 """A job due within so many seconds goes straight to its queue."""
 
 _Base: Any = object  # a channel of kombu's, which has no types
+
+
+before_retry: ContextVar[Callable[[], None] | None] = ContextVar("before_retry", default=None)
+"""Called when the running job is about to wait for its next attempt."""
 
 
 class Puts(_Base):
@@ -95,6 +100,9 @@ class Puts(_Base):
         flight: Flight,
         failure: Failure | None = None,
     ) -> None:
+        announce = before_retry.get()
+        if announce is not None:
+            announce()
         job_id = message["headers"]["id"]
         placed = self.placed(queue, message, at)
         if not jobs.add_from_flight(job_id, at, placed, flight, failure):

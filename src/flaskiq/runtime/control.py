@@ -18,6 +18,7 @@ from celery.worker.control import Panel, control_command, inspect_command
 
 from flaskiq.broker.control import cancel
 from flaskiq.message import read
+from flaskiq.runtime.pool import FetchPool
 from flaskiq.runtime.stop import quiet
 from flaskiq.store.job_set import Entry
 from flaskiq.store.store import Store
@@ -34,7 +35,7 @@ def scheduled(state: Any, **kwargs: Any) -> list[dict[str, Any]]:
     """List of currently scheduled ETA/countdown tasks."""
     found: list[dict[str, Any]] = _stock_scheduled(state, **kwargs)
     channel = _channel(state)
-    if channel is not None and _speaks_for_all(channel):
+    if channel is not None and _speaks_for_all(state, channel):
         found += _waiting(channel.store)
     return found
 
@@ -54,17 +55,26 @@ def revoke(
 @control_command(args=[("process", str)], signature="<identity>")
 def quiet_process(state: Any, process: str, **_: Any) -> dict[str, str]:
     """Tell one process to fetch no more jobs, as the signal TSTP does."""
-    if not _is(state, process):
+    pool = state.consumer.pool
+    if isinstance(pool, FetchPool):
+        if not pool.quiet(process):
+            return {}
+    elif _is(state, process):
+        quiet(state.consumer)
+    else:
         return {}
-    quiet(state.consumer)
     return {"ok": f"{process} fetches no more jobs"}
 
 
 @control_command(args=[("process", str)], signature="<identity>")
 def stop_process(state: Any, process: str, **_: Any) -> dict[str, str]:
     """Tell one process to end as the signal TERM does."""
-    if _is(state, process):
+    pool = state.consumer.pool
+    if isinstance(pool, FetchPool):
+        is_here = pool.replace(process)
+    elif is_here := _is(state, process):
         os.kill(os.getpid(), signal.SIGTERM)
+    if is_here:
         return {"ok": f"{process} ends when its jobs have"}
     return {}
 
@@ -80,9 +90,11 @@ def _channel(state: Any) -> Any:
     return channel if isinstance(getattr(channel, "store", None), Store) else None
 
 
-def _speaks_for_all(channel: Any) -> bool:
+def _speaks_for_all(state: Any, channel: Any) -> bool:
     """Whether this worker is the one that tells what all workers share: each would repeat it."""
-    return bool(channel.process.id == min(channel.store.processes.live(), default=None))
+    pool = state.consumer.pool
+    own = pool.identities if isinstance(pool, FetchPool) else {channel.process.id}
+    return min(channel.store.processes.live(), default=None) in own
 
 
 def _waiting(store: Store) -> Iterator[dict[str, Any]]:

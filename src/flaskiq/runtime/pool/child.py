@@ -28,6 +28,7 @@ from redis import RedisError
 from flaskiq.broker.connection import open_store
 from flaskiq.broker.results import Outbox, outboxes
 from flaskiq.current import state_of
+from flaskiq.runtime import request
 from flaskiq.runtime.failures import fail
 from flaskiq.runtime.loops.loop import Loop
 from flaskiq.runtime.loops.promoter import Promoter
@@ -114,6 +115,7 @@ class Child:
             self._events,
             self._rates,
             self._fetcher.flush,
+            self._wire.send,
             (self._spec.soft, self._spec.hard),
         )
         self._limits.install()
@@ -199,8 +201,9 @@ class Child:
         """Let nothing wait behind a job that takes long, and keep nothing from Redis for long."""
         now = monotonic()
         executing = self._slots.executing()
-        if self._fetcher.has_unsent and executing:
-            self._fetcher.flush()
+        if executing:
+            if self._fetcher.has_unsent:
+                self._fetcher.flush()
             self._events.flush()
         if self._fetcher.has_unstarted and len(executing) == self._spec.threads:
             since = max(each.started for each in executing)
@@ -232,17 +235,15 @@ class Child:
 
     def _on_events(self, are_on: bool) -> None:
         self._events.are_on = are_on
-        self._executor.learn()
+        self._executor.consumer.learn()
 
-    def _on_limits(self, limits: list[Any]) -> None:
-        name, soft, hard = limits
-        task: Any = self._app.tasks[name]
-        task.soft_time_limit, task.time_limit = soft, hard
+    def _on_task(self, options: dict[str, Any]) -> None:
+        task = self._app.tasks.get(options.pop("name"))
+        if task is not None:  # Celery has told who asked
+            vars(task).update(options)
 
-    def _on_rate(self, rate: list[Any]) -> None:
-        name, limit = rate
-        task: Any = self._app.tasks[name]
-        task.rate_limit = limit
+    def _on_report(self, _: Any) -> None:
+        self._wire.send({"totals": self._executor.take_totals(), "is_report": True})
 
     def _on_dump(self, _: Any) -> None:
         # What Celery puts in place of sys.stderr has no file number.
@@ -320,6 +321,7 @@ def boot(app: Celery, hostname: str) -> None:
     app.set_default()
     app.finalize()
     trace.setup_worker_optimizations(app, hostname)
+    request.install(app)
     state.reset_state()
     app.loader.init_worker_process()
     signals.worker_process_init.send(sender=hostname)

@@ -15,20 +15,6 @@ logger = logging.getLogger(__name__)
 
 _Consumer: Any = Consumer
 
-SHOWS_JOBS = frozenset(
-    {
-        "active",
-        "dump_active",
-        "dump_reserved",
-        "query_task",
-        "reserved",
-        "revoke",
-        "revoke_by_stamped_headers",
-        "terminate",
-    }
-)
-"""Remote control commands whose handlers look at the jobs of the worker."""
-
 
 class Facade:
     """Stands in for kombu's consumer: the queues are declared, and nothing is read from them.
@@ -104,15 +90,14 @@ class NodeConsumer(_Consumer):
         """Show Celery's handlers what the children have, and pass on what they change."""
         command = body.get("method")
         try:
-            if command in SHOWS_JOBS:
-                self.pool.show_jobs()
+            self.pool.before_control(command, body.get("arguments") or {})
         except Exception:
             # Nothing that somebody asks may end the node.
-            logger.exception("The jobs of the children cannot be shown")
+            logger.exception("What the children have cannot be shown")
         try:
             self._handle(body, message)
         finally:
-            self.pool.after_control(command, body.get("arguments") or {})
+            self.pool.after_control(command)
 
 
 class Supervision(bootsteps.Step):

@@ -11,21 +11,26 @@ import ctypes
 import json
 import logging
 import os
+import sys
 import threading
 from base64 import b64decode
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from time import monotonic, time
+from traceback import format_exc
 from typing import Any, NamedTuple
 
 from billiard.einfo import ExceptionInfo
 from celery import Celery, signals
 from celery.exceptions import SoftTimeLimitExceeded
 from celery.worker import state
+from kombu.utils.encoding import safe_repr
 from redis import RedisError
 
 from flaskiq.broker.channel import Message
+from flaskiq.broker.put import before_retry
 from flaskiq.message import read_envelope
 from flaskiq.runtime.pool.events import Events
 from flaskiq.runtime.pool.fetcher import Caught
@@ -62,6 +67,11 @@ class Current(NamedTuple):
 class EndedRequest(JobRequest):
     """A job that has run here, as Celery's worker ends what its pools have run."""
 
+    def send_event(self, type: str, **fields: Any) -> None:  # noqa: A002 - Celery's name
+        """Send an event, but not of a retry: that was told when it was published."""
+        if type != "task-retried":
+            super().send_event(type, **fields)
+
 
 class Cancelled(BaseException):
     """Ends a job that was revoked while it ran: the tracer records nothing, the parent has."""
@@ -80,6 +90,7 @@ class Executor:
         events: Events,
         rates: Rates,
         flush: Callable[[], None],
+        tell: Callable[[dict[str, Any]], None],
         default_limits: tuple[float | None, float | None],
     ) -> None:
         self.current: dict[int, Current] = {}
@@ -89,18 +100,13 @@ class Executor:
         self._channel, self._process = channel, channel.process
         self._slots, self._limits, self._events = slots, limits, events
         self._default_limits = default_limits
-        self._rates = rates
+        self._rates, self._tell = rates, tell
         self._has_rates = not app.conf.worker_disable_rate_limits
-        self._plain: dict[str, Plain] = {}
-        self._consumer = LocalConsumer(app, hostname, events, flush)
-        self.learn()
-
-    def learn(self) -> None:
-        """Take up the tasks of the app, with their tracers."""
-        self._consumer.update_strategies()
+        self.consumer = LocalConsumer(app, hostname, events, flush)
+        self.consumer.update_strategies()
         self._plain = {
             name: Plain(task, task.__trace__)
-            for name, task in self._app.tasks.items()
+            for name, task in app.tasks.items()
             if task.acks_late and task.Strategy == _STOCK_STRATEGY
         }
 
@@ -109,9 +115,8 @@ class Executor:
         started = monotonic()
         self._idents[thread] = threading.get_ident()
         self._slots.begin(thread, caught.seq, started)
-        failed = True
         try:
-            failed = not self._run(thread, caught, started)
+            self._run(thread, caught, started)
         except Cancelled:
             self._process.hand.release(caught.tag)
         except (RedisError, OSError) as error:
@@ -124,7 +129,7 @@ class Executor:
             os._exit(1)
         finally:
             self.current.pop(thread, None)
-            self._slots.end(thread, failed=failed)
+            self._slots.end(thread)
 
     def cancel(self, thread: int) -> None:
         """End the job of a thread, which others have told of already, when it runs Python code."""
@@ -136,14 +141,13 @@ class Executor:
         names = [self._run_names.popleft() for _ in range(len(self._run_names))]
         return Counter(names)
 
-    def _run(self, thread: int, caught: Caught, started: float) -> bool:
-        """Return whether it went well, as far as is known here."""
+    def _run(self, thread: int, caught: Caught, started: float) -> None:
         try:
             envelope = read_envelope(caught.message)
         except ValueError as error:
             self._channel.bury_unreadable(Fetched(caught.seq, 0, caught.message), error)
             self._process.hand.release(caught.tag)
-            return False
+            return
         headers = envelope["headers"]
         self.current[thread] = Current(caught, headers, time())
         self._run_names.append(headers.get("task", ""))
@@ -152,14 +156,15 @@ class Executor:
         envelope["properties"]["delivery_tag"] = caught.tag
         name = headers.get("task") or ""
         if self._has_rates and self._comes_too_early(name, caught, envelope):
-            return True
+            return
         plain = self._plain.get(name)
         if plain is None or self._is_special(headers) or not (body := _plain_body(envelope)):
-            return self._run_by_celery(thread, caught, envelope)
+            self._run_by_celery(thread, caught, envelope)
+            return
         if not (self._process.may_start(caught.tag) and self._process.hand.begin(caught.tag)):
             self._give_up(headers, caught)
-            return False
-        return self._trace(thread, caught, plain, envelope, body, started)
+            return
+        self._trace(thread, caught, plain, envelope, body, started)
 
     def _comes_too_early(self, name: str, caught: Caught, envelope: dict[str, Any]) -> bool:
         """Let a job wait in Redis whose task has run as often as its rate limit allows."""
@@ -194,7 +199,7 @@ class Executor:
         envelope: dict[str, Any],
         body: tuple[Any, Any, Any],
         started: float,
-    ) -> bool:
+    ) -> None:
         args, kwargs, embed = body
         headers, properties, task = envelope["headers"], envelope["properties"], plain.task
         delivery = properties.get("delivery_info") or {}
@@ -219,6 +224,7 @@ class Executor:
         if events:
             events.received(headers)
             events.send("task-started", headers["id"])
+            before_retry.set(partial(self._announce_retry, events, headers["id"]))
         hard, soft = headers.get("timelimit") or (None, None)
         soft, hard = soft or task.soft_time_limit, hard or task.time_limit
         try:
@@ -229,15 +235,14 @@ class Executor:
         except Exception:  # noqa: BLE001 - it ends as a failure
             # Celery's tracer lets some through: what hooks reject, and errors in itself.
             self._end_badly(envelope, task, (1, ExceptionInfo(internal=True), None))
-            return False
+            return
         if info is not None:
             self._end_badly(envelope, task, (1, value, seconds))
-            return False
+            return
         if events:
             events.send("task-succeeded", headers["id"], result=shown, runtime=seconds)
         self._note_done(caught, headers, seconds)
         self._channel.finish(caught.tag)
-        return True
 
     def _note_done(self, caught: Caught, headers: dict[str, Any], seconds: float | None) -> None:
         # The tracer tells no time of a job that it has not run, since it was done before.
@@ -247,6 +252,13 @@ class Executor:
         name = headers.get("shadow") or headers["task"]
         ended = Ended(headers["id"], name, caught.queue, attempt, "done", seconds, time())
         self._process.tally.note(ended)
+
+    @staticmethod
+    def _announce_retry(events: Events, job_id: str) -> None:
+        """Tell of a retry before another process can run it: who listens would believe the last."""
+        error = sys.exc_info()[1]
+        events.send("task-retried", job_id, exception=safe_repr(error), traceback=format_exc())
+        events.flush()
 
     def _end_badly(
         self, envelope: dict[str, Any], task: Any, outcome: tuple[int, Any, Any]
@@ -264,10 +276,10 @@ class Executor:
         )
         request.on_success(outcome)
 
-    def _run_by_celery(self, thread: int, caught: Caught, envelope: dict[str, Any]) -> bool:
+    def _run_by_celery(self, thread: int, caught: Caught, envelope: dict[str, Any]) -> None:
         job = Fetched(caught.seq, 0, caught.message)
         if self._channel.put_away(caught.queue, job, envelope):
-            return True
+            return
         headers = envelope["headers"]
 
         @contextmanager
@@ -275,12 +287,18 @@ class Executor:
             with self.limited(thread, monotonic(), soft, hard, headers):
                 yield
 
-        self._consumer.run(self._message(envelope), limited)
-        return True
+        task: Any = self._app.tasks.get(headers.get("task") or "")
+        if task is None or task.acks_late:
+            self.consumer.run(self._message(envelope), limited)
+            return
+        # It leaves Redis before it runs; the parent tells of it, should this process die.
+        self._tell({"early": [caught.seq, caught.message.decode()]})
+        self.consumer.run(self._message(envelope), limited)
+        self._tell({"late": caught.seq})
 
     def _message(self, envelope: dict[str, Any]) -> Any:
         message = Message(envelope, channel=self._channel)
-        message.accept = self._consumer.accept
+        message.accept = self.consumer.accept
         return message
 
     def _give_up(self, headers: dict[str, Any], caught: Caught) -> None:

@@ -70,6 +70,11 @@ class LocalConsumer(_Consumer):
     def _restore_prefetch_count_after_connection_restart(self, *_: Any) -> None:
         """There is no such count here."""
 
+    def learn(self) -> None:
+        """Take up what a strategy knows of the worker, such as whether events are wanted."""
+        for name, task in self.app.tasks.items():
+            self.strategies[name] = task.start_strategy(self.app, self)
+
     def run(self, message: Any, limited: Limited) -> None:
         """Take a message to its end."""
         self.pool.limit(limited)

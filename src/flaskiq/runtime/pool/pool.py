@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import select
 import signal
 import time
 from collections import Counter
@@ -33,6 +34,26 @@ TICK = 0.1
 
 PATIENCE = 5.0
 """Seconds that the node waits for an answer of Redis when it settles a child."""
+
+REPORT = 0.5
+"""Seconds that the node waits for its children to tell what they have run."""
+
+SHOWS_JOBS = frozenset(
+    {
+        "active",
+        "dump_active",
+        "dump_reserved",
+        "query_task",
+        "reserved",
+        "revoke",
+        "revoke_by_stamped_headers",
+        "terminate",
+    }
+)
+"""Remote control commands whose handlers look at the jobs of the worker."""
+
+SHOWS_TOTALS = frozenset({"stats", "dump_stats"})
+"""Those that tell how many jobs of each task have run."""
 
 _Pool: Any = BasePool
 
@@ -362,6 +383,11 @@ class FetchPool(_Pool):
     def flush(self) -> None:
         """Nothing waits here."""
 
+    @property
+    def identities(self) -> set[str]:
+        """The processes of this node."""
+        return {ward.identity for ward in self._wards if ward.identity}
+
     def quiet(self, identity: str | None = None) -> bool:
         """Let one process, or all, fetch no more jobs; False if there is no such process."""
         wards = [w for w in self._wards if identity in (None, w.identity)]
@@ -396,6 +422,7 @@ class FetchPool(_Pool):
             "max-concurrency": self.num_processes,
             "processes": [ward.pid for ward in self._wards],
             "threads": self.threads,
+            "max-tasks-per-child": self.options.get("maxtasksperchild") or "N/A",
             "timeouts": [self.options.get("soft_timeout") or 0, self.options.get("timeout") or 0],
             "executed": {str(ward.pid): ward.slots.executed for ward in self._wards},
         }
@@ -444,25 +471,45 @@ class FetchPool(_Pool):
             self.queues = queues
             self._tell(queues=queues)
 
-    def after_control(self, command: str | None, arguments: dict[str, Any]) -> None:
+    def before_control(self, command: str | None, arguments: dict[str, Any]) -> None:
+        """Let the children know before Celery answers, and Celery what they know.
+
+        Raises:
+            redis.RedisError: Redis is out of reach.
+        """
+        name = arguments.get("task_name")
+        if command == "time_limit":
+            soft, hard = arguments.get("soft"), arguments.get("hard")
+            self._tell(task={"name": name, "soft_time_limit": soft, "time_limit": hard})
+        elif command == "rate_limit":
+            self._tell(task={"name": name, "rate_limit": arguments.get("rate_limit")})
+        elif command in ("enable_events", "disable_events"):
+            self._tell(events=command == "enable_events")
+        elif command in SHOWS_JOBS:
+            self._show_jobs()
+        elif command in SHOWS_TOTALS:
+            self._ask_totals()
+
+    def _ask_totals(self) -> None:
+        """Wait a moment until every child has told what it has run."""
+        self._tell(report=True)
+        silent, until = list(self._wards), monotonic() + REPORT
+        while silent and monotonic() < until:
+            select.select([ward.wire for ward in silent], [], [], REPORT)
+            for ward in silent:
+                self._hear(ward)
+            silent = [ward for ward in silent if not (ward.has_reported or ward.wire.is_closed)]
+
+    def after_control(self, command: str | None) -> None:
         """Pass on what a remote control command has changed."""
         if command in ("revoke", "terminate", "revoke_by_stamped_headers", "hello"):
             self.tell_revoked()
         elif command in ("enable_events", "disable_events"):
             self.tell_events()
-        elif command == "time_limit":
-            limits = [arguments.get(name) for name in ("task_name", "soft", "hard")]
-            self._tell(limits=limits)
-        elif command == "rate_limit":
-            self._tell(rate=[arguments.get(name) for name in ("task_name", "rate_limit")])
         self.serve_queues()
 
-    def show_jobs(self) -> None:
-        """Let Celery's handlers see the jobs of the children as requests of this worker.
-
-        Raises:
-            redis.RedisError: Redis is out of reach.
-        """
+    def _show_jobs(self) -> None:
+        """Let Celery's handlers see the jobs of the children as requests of this worker."""
         jobs: Any
         for jobs in (state.requests, state.active_requests, state.reserved_requests):
             jobs.clear()
@@ -474,8 +521,9 @@ class FetchPool(_Pool):
     def _show(self, ward: Ward, identity: str) -> None:
         remains = Remains(self.open_store(), identity, self._tally)
         running = {each.seq: each for each in ward.executing()}
+        remains.jobs.update((seq, raw) for seq, raw in ward.early.items() if seq in running)
         for seq in sorted(remains.jobs):
-            if ward.slots.has_finished(seq):
+            if ward.slots.has_finished(seq) and seq not in ward.early:
                 continue
             with suppress(ValueError, KeyError):  # a message that nobody can read
                 job = ShownRequest(self, ward, remains, seq)
@@ -499,7 +547,14 @@ class ShownRequest(HeldRequest):
     """A job of a child, as the handlers of remote control see it."""
 
     def __init__(self, pool: FetchPool, ward: Ward, remains: Remains, seq: int) -> None:
-        super().__init__(pool.app, pool._hostname, remains, seq, pool._eventer)  # noqa: SLF001
+        super().__init__(
+            pool.app,
+            pool._hostname,  # noqa: SLF001
+            remains,
+            seq,
+            remains.jobs[seq],
+            pool._eventer,  # noqa: SLF001
+        )
         self._pool, self._ward = pool, ward
 
     def terminate(self, _pool: Any, signal: Any = None) -> None:

@@ -41,7 +41,8 @@ class Remains:
     def __init__(self, store: Store, identity: str, tally: Tally) -> None:
         self.store, self.id, self.tally = store, identity, tally
         self.hand, self.pace = Hand(), Pace()
-        self.jobs = store.processes.inflight(identity)
+        inflight = store.processes.inflight(identity)
+        self.jobs = {seq: Placed.unpack(value).message for seq, value in inflight.items()}
         for seq in self.jobs:
             self.hand.hold(str(seq), seq)
 
@@ -77,10 +78,15 @@ class HeldRequest(JobRequest):
     """A job that a child holds or held, as Celery's worker knows one."""
 
     def __init__(
-        self, app: Celery, hostname: str, remains: Remains, seq: int, eventer: Any
+        self,
+        app: Celery,
+        hostname: str,
+        remains: Remains,
+        seq: int,
+        raw: bytes,
+        eventer: Any,
     ) -> None:
-        placed = Placed.unpack(remains.jobs[seq])
-        envelope = read_envelope(placed.message)
+        envelope = read_envelope(raw)
         envelope["properties"]["delivery_tag"] = str(seq)
         envelope["headers"][FLIGHT_HEADER] = str(Flight(remains.id, seq))
         message = Message(envelope, channel=remains)
@@ -149,11 +155,23 @@ class Undertaker:
                 waiting.append(seq)
         remains.put_back(waiting)
         moved["back to the front"] += len(waiting)
+        moved["lost"] += self._end_early(ward, remains, executing)
         return +moved
 
+    def _end_early(self, ward: Ward, remains: Remains, executing: set[int]) -> int:
+        """End the jobs that were acknowledged before they ran, and so never run again."""
+        ended = [seq for seq in ward.early if seq in executing and seq not in ward.revoked]
+        for seq in ended:
+            remains.jobs[seq] = ward.early.pop(seq)
+            seconds = ward.timed_out.get(seq)
+            end = partial(_time_out, seconds=seconds) if seconds else partial(_lose, code=ward.code)
+            self._end(remains, seq, end)
+        return len(ended)
+
     def _end(self, remains: Remains, seq: int, end: Callable[[HeldRequest], Any]) -> None:
+        raw = remains.jobs[seq]
         try:
-            job = HeldRequest(self._app, self._hostname, remains, seq, self._eventer())
+            job = HeldRequest(self._app, self._hostname, remains, seq, raw, self._eventer())
         except Exception:
             # Nobody can read it, so there is nobody to tell.
             logger.warning("A job in flight cannot be read: %s/%s", remains.id, seq, exc_info=True)

@@ -19,8 +19,8 @@ RING = 4096
 MOST_CHILDREN = 128
 """Children that a node has at once, those included that are about to leave."""
 
-_HEADER, _SLOT = 4, 4
-_EXECUTED, _FAILED, _RSS = 0, 1, 2
+_HEADER, _SLOT = 2, 3
+_EXECUTED, _RSS = 0, 1
 
 
 class Execution(NamedTuple):
@@ -81,17 +81,15 @@ class Slots:
         self._floats[at + 1] = started
         self._floats[at + 2] = 0
         self._ints[at] = seq + 1
+        self._ints[_EXECUTED] += 1
 
     def limit(self, thread: int, hard: float) -> None:
         """Note until when it may: then the parent ends this child."""
         self._floats[_HEADER + _SLOT * thread + 2] = hard
 
-    def end(self, thread: int, *, failed: bool) -> None:
+    def end(self, thread: int) -> None:
         """Note that it executes nothing more."""
         self._ints[_HEADER + _SLOT * thread] = 0
-        self._ints[_EXECUTED] += 1
-        if failed:
-            self._ints[_FAILED] += 1
 
     def finish(self, seq: int) -> None:
         """Note that a job is over and must not run again."""
@@ -124,7 +122,7 @@ class Slots:
 
     @property
     def executed(self) -> int:
-        """How many jobs it has executed."""
+        """How many jobs it has begun."""
         return int(self._ints[_EXECUTED])
 
 

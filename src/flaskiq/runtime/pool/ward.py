@@ -20,7 +20,8 @@ class Ward:
     """A child that lives, or that has ended and is not settled yet.
 
     ``revoked`` and ``timed_out`` are the seqs of jobs for which it was killed; for the others that
-    it ran then, nothing is counted.
+    it ran then, nothing is counted. ``early`` are the messages of jobs that it runs and that were
+    acknowledged before: of them Redis knows nothing any more.
     """
 
     index: int
@@ -31,8 +32,10 @@ class Ward:
     identity: str | None = None
     earlier: list[str] = field(default_factory=list)
     is_retiring: bool = False
+    has_reported: bool = False
     revoked: set[int] = field(default_factory=set)
     timed_out: dict[int, float] = field(default_factory=dict)
+    early: dict[int, bytes] = field(default_factory=dict)
     code: int | None = None
 
     def tell(self, **order: Any) -> None:
@@ -42,8 +45,15 @@ class Ward:
     def hear(self) -> Counter[str]:
         """Take in what it has told; return how many jobs of each task it has run since."""
         totals: Counter[str] = Counter()
+        self.has_reported = False
         for told in self.wire.receive():
+            self.has_reported = self.has_reported or "is_report" in told
             totals.update(told.get("totals") or {})
+            if "early" in told:
+                seq, message = told["early"]
+                self.early[seq] = message.encode()
+            if "late" in told:
+                self.early.pop(told["late"], None)
             if "identity" in told:
                 if self.identity is not None:
                     self.earlier.append(self.identity)
