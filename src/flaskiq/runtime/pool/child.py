@@ -80,7 +80,7 @@ class Child:
         self._wire = Wire(sock)
         self._limits = SoftLimits()
         self._events = Events(app, spec.hostname)
-        self._events.are_on = spec.events
+        self._events.enabled = spec.events
         self._outbox = outboxes[app] = Outbox()
         self._loops: list[Loop] = []
         self._has_ended = threading.Event()
@@ -234,7 +234,7 @@ class Child:
         self._learn_revoked(revoked["ids"], revoked["stamps"])
 
     def _on_events(self, are_on: bool) -> None:
-        self._events.are_on = are_on
+        self._events.enabled = are_on
         self._executor.consumer.learn()
 
     def _on_task(self, options: dict[str, Any]) -> None:

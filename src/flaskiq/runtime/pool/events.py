@@ -7,9 +7,12 @@ second: a message for each event would cost more than the job.
 from __future__ import annotations
 
 import logging
+import sys
+from traceback import format_exc
 from typing import Any
 
 from celery import Celery
+from kombu.utils.encoding import safe_repr
 
 logger = logging.getLogger(__name__)
 
@@ -18,37 +21,47 @@ MOST = 1000
 
 
 class Events:
-    """The events of one child; nothing is opened before somebody wants them."""
+    """The events of one child; stands in for Celery's dispatcher, and opens it when needed."""
+
+    groups = frozenset({"task"})
 
     def __init__(self, app: Celery, hostname: str) -> None:
         self._app, self._hostname = app, hostname
         self._dispatcher: Any = None
-        self.are_on = False
+        self.enabled = False
 
-    @property
-    def eventer(self) -> Any:
-        """Celery's dispatcher, None if events are off."""
-        if not self.are_on:
-            return None
+    def send(self, type: str, **fields: Any) -> None:  # noqa: A002 - Celery's name
+        """Send an event of a job, some time soon; of a retry it is told already."""
+        if self.enabled and type != "task-retried":
+            self._buffer(type, **fields)
+
+    def retried(self, job_id: str) -> None:
+        """Tell of a retry before another process can run it: who listens believes the last event.
+
+        To be called while its error is handled.
+        """
+        error = sys.exc_info()[1]
+        self._buffer(
+            "task-retried", uuid=job_id, exception=safe_repr(error), traceback=format_exc()
+        )
+        self.flush()
+
+    def _buffer(self, type: str, **fields: Any) -> None:  # noqa: A002 - Celery's name
         if self._dispatcher is None:
             self._dispatcher = self._app.events.Dispatcher(
                 self._app.connection_for_write(),
                 hostname=self._hostname,
-                groups=["task"],
-                buffer_group=["task"],
+                groups=self.groups,
+                buffer_group=self.groups,
                 buffer_limit=MOST,
             )
-        return self._dispatcher
-
-    def send(self, kind: str, job_id: str, **fields: Any) -> None:
-        """Send an event of a job, some time soon."""
-        self.eventer.send(kind, uuid=job_id, **fields)
+        self._dispatcher.send(type, **fields)
 
     def received(self, headers: dict[str, Any]) -> None:
         """Send ``task-received``, with what Celery's strategy says of a job."""
         self.send(
             "task-received",
-            headers["id"],
+            uuid=headers["id"],
             name=headers.get("shadow") or headers["task"],
             args=headers.get("argsrepr", ""),
             kwargs=headers.get("kwargsrepr", ""),

@@ -11,7 +11,6 @@ import ctypes
 import json
 import logging
 import os
-import sys
 import threading
 from base64 import b64decode
 from collections import Counter, deque
@@ -19,14 +18,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from time import monotonic, time
-from traceback import format_exc
 from typing import Any, NamedTuple
 
 from billiard.einfo import ExceptionInfo
 from celery import Celery, signals
 from celery.exceptions import SoftTimeLimitExceeded
 from celery.worker import state
-from kombu.utils.encoding import safe_repr
 from redis import RedisError
 
 from flaskiq.broker.channel import Message
@@ -66,11 +63,6 @@ class Current(NamedTuple):
 
 class EndedRequest(JobRequest):
     """A job that has run here, as Celery's worker ends what its pools have run."""
-
-    def send_event(self, type: str, **fields: Any) -> None:  # noqa: A002 - Celery's name
-        """Send an event, but not of a retry: that was told when it was published."""
-        if type != "task-retried":
-            super().send_event(type, **fields)
 
 
 class Cancelled(BaseException):
@@ -155,6 +147,8 @@ class Executor:
         # The sender's tag may be there twice: a publish that is retried sends the same message.
         envelope["properties"]["delivery_tag"] = caught.tag
         name = headers.get("task") or ""
+        if self._events.enabled:
+            before_retry.set(partial(self._events.retried, headers.get("id")))
         if self._has_rates and self._comes_too_early(name, caught, envelope):
             return
         plain = self._plain.get(name)
@@ -220,11 +214,10 @@ class Executor:
                 "redelivered": delivery.get("redelivered", False),
             },
         }
-        events = self._events if self._events.are_on and task.send_events else None
+        events = self._events if self._events.enabled and task.send_events else None
         if events:
             events.received(headers)
-            events.send("task-started", headers["id"])
-            before_retry.set(partial(self._announce_retry, events, headers["id"]))
+            events.send("task-started", uuid=headers["id"])
         hard, soft = headers.get("timelimit") or (None, None)
         soft, hard = soft or task.soft_time_limit, hard or task.time_limit
         try:
@@ -240,7 +233,7 @@ class Executor:
             self._end_badly(envelope, task, (1, value, seconds))
             return
         if events:
-            events.send("task-succeeded", headers["id"], result=shown, runtime=seconds)
+            events.send("task-succeeded", uuid=headers["id"], result=shown, runtime=seconds)
         self._note_done(caught, headers, seconds)
         self._channel.finish(caught.tag)
 
@@ -253,13 +246,6 @@ class Executor:
         ended = Ended(headers["id"], name, caught.queue, attempt, "done", seconds, time())
         self._process.tally.note(ended)
 
-    @staticmethod
-    def _announce_retry(events: Events, job_id: str) -> None:
-        """Tell of a retry before another process can run it: who listens would believe the last."""
-        error = sys.exc_info()[1]
-        events.send("task-retried", job_id, exception=safe_repr(error), traceback=format_exc())
-        events.flush()
-
     def _end_badly(
         self, envelope: dict[str, Any], task: Any, outcome: tuple[int, Any, Any]
     ) -> None:
@@ -271,7 +257,7 @@ class Executor:
             on_reject=message.reject_log_error,
             app=self._app,
             hostname=self._hostname,
-            eventer=self._events.eventer,
+            eventer=self._events,
             task=task,
         )
         request.on_success(outcome)

@@ -7,11 +7,14 @@ child (``child.py``) looks. The hard limit is the parent's work: it stops the ch
 from __future__ import annotations
 
 import ctypes
+import dis
 import logging
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from time import monotonic
+from types import FrameType
 from typing import NamedTuple
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -86,13 +89,38 @@ class SoftLimits:
                     error = ctypes.py_object(SoftTimeLimitExceeded)
                     _raise_in(ctypes.c_ulong(deadline.ident), error)
 
-    def _interrupt(self, *_: object) -> None:
+    def _interrupt(self, _number: int, frame: FrameType | None) -> None:
         deadline = self._deadlines.get(0)
         if deadline is not None and deadline.at <= monotonic():
             self._told(0, deadline)
-            raise SoftTimeLimitExceeded(deadline.seconds)
+            _raise(SoftTimeLimitExceeded(deadline.seconds), frame)
 
     def _told(self, thread: int, deadline: Deadline) -> None:
         del self._deadlines[thread]
         self._exceeded.add(thread)
         logger.warning("Soft time limit (%ss) exceeded for %s", deadline.seconds, deadline.job)
+
+
+def _raise(error: Exception, frame: FrameType | None) -> None:
+    """Raise an error from a signal handler, where the ``try`` around a loop catches it.
+
+    From Python 3.11 on, the jump that closes a loop is not among the instructions of the ``try``
+    around it, and most signals arrive there. One instruction later it is.
+    """
+    if frame is None or not _closes_loop(frame) or sys.gettrace() is not None:
+        raise error
+
+    def trace(at: FrameType, _event: str, _arg: object) -> object:
+        if at is frame:
+            sys.settrace(None)
+            frame.f_trace = None
+            raise error
+        return trace
+
+    frame.f_trace = trace
+    frame.f_trace_opcodes = True
+    sys.settrace(lambda *_: None)
+
+
+def _closes_loop(frame: FrameType) -> bool:
+    return dis.opname[frame.f_code.co_code[frame.f_lasti]].startswith("JUMP_BACKWARD")

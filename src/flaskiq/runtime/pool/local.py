@@ -59,8 +59,8 @@ class LocalConsumer(_Consumer):
 
     @property
     def event_dispatcher(self) -> Any:
-        """Celery's strategies ask for it when they are made, the rest later."""
-        return self._events.eventer
+        """Celery's strategies ask whether it is enabled when they are made, the rest later."""
+        return self._events
 
     @staticmethod
     def call_soon_ack(acknowledge: Callable[..., Any], *args: Any) -> None:
