@@ -112,5 +112,6 @@ class Supervision(bootsteps.Step):
         consumer_cls = getattr(worker.pool_cls, "consumer_cls", None)
         if consumer_cls is not None:
             worker.consumer_cls = consumer_cls
+            worker.app.conf.worker_prefetch_multiplier = worker.prefetch_multiplier
             worker.autoscaler_cls = NodeAutoscaler
         super().__init__(worker, **kwargs)

@@ -22,7 +22,7 @@ from flaskiq.broker.channel import Message
 from flaskiq.broker.hand import Hand
 from flaskiq.broker.pace import Pace
 from flaskiq.message import read_envelope
-from flaskiq.runtime.pool.ward import Ward
+from flaskiq.runtime.pool.child_process import ChildProcess
 from flaskiq.runtime.request import JobRequest, settle
 from flaskiq.store.flight import FLIGHT_HEADER, Flight
 from flaskiq.store.place import Placed
@@ -101,7 +101,7 @@ class HeldRequest(JobRequest):
         self.seq = seq
 
 
-class Undertaker:
+class Settlement:
     """Settles what children of a node have left."""
 
     def __init__(
@@ -115,7 +115,7 @@ class Undertaker:
         self._app, self._hostname = app, hostname
         self._store, self._tally, self._eventer = store, tally, eventer
 
-    def settle(self, ward: Ward, *, is_counted: bool) -> Counter[str]:
+    def settle(self, child: ChildProcess, *, is_counted: bool) -> Counter[str]:
         """Settle a child, and return what became of its jobs; safe to repeat after an error.
 
         Args:
@@ -126,45 +126,47 @@ class Undertaker:
         """
         moved: Counter[str] = Counter()
         store = self._store()
-        for identity in (*ward.earlier, ward.identity):
+        for identity in (*child.earlier, child.identity):
             if identity is None:
                 continue
             remains = Remains(store, identity, self._tally)
-            moved += self._settle(ward, remains, is_counted=is_counted)
+            moved += self._settle(child, remains, is_counted=is_counted)
             store.processes.deregister(identity)
         return moved
 
-    def _settle(self, ward: Ward, remains: Remains, *, is_counted: bool) -> Counter[str]:
+    def _settle(self, child: ChildProcess, remains: Remains, *, is_counted: bool) -> Counter[str]:
         moved: Counter[str] = Counter()
-        executing = {each.seq for each in ward.executing()}
+        executing = {each.seq for each in child.executing()}
         waiting = []
         for seq in sorted(remains.jobs):
-            if ward.slots.has_finished(seq):
+            if child.slots.has_finished(seq):
                 remains.finish(str(seq))
                 moved["finished"] += 1
-            elif seq in ward.timed_out:
-                self._end(remains, seq, partial(_time_out, seconds=ward.timed_out[seq]))
+            elif seq in child.timed_out:
+                self._end(remains, seq, partial(_time_out, seconds=child.timed_out[seq]))
                 moved["timed out"] += 1
-            elif seq in ward.revoked:
+            elif seq in child.revoked:
                 remains.finish(str(seq))
                 moved["revoked"] += 1
             elif seq in executing and is_counted:
-                self._end(remains, seq, partial(_lose, code=ward.code))
+                self._end(remains, seq, partial(_lose, code=child.code))
                 moved["ran, and counted"] += 1
             else:
                 waiting.append(seq)
         remains.put_back(waiting)
         moved["back to the front"] += len(waiting)
-        moved["lost"] += self._end_early(ward, remains, executing)
+        moved["lost"] += self._end_early(child, remains, executing)
         return +moved
 
-    def _end_early(self, ward: Ward, remains: Remains, executing: set[int]) -> int:
+    def _end_early(self, child: ChildProcess, remains: Remains, executing: set[int]) -> int:
         """End the jobs that were acknowledged before they ran, and so never run again."""
-        ended = [seq for seq in ward.early if seq in executing and seq not in ward.revoked]
+        ended = [seq for seq in child.early if seq in executing and seq not in child.revoked]
         for seq in ended:
-            remains.jobs[seq] = ward.early.pop(seq)
-            seconds = ward.timed_out.get(seq)
-            end = partial(_time_out, seconds=seconds) if seconds else partial(_lose, code=ward.code)
+            remains.jobs[seq] = child.early.pop(seq)
+            seconds = child.timed_out.get(seq)
+            end = (
+                partial(_time_out, seconds=seconds) if seconds else partial(_lose, code=child.code)
+            )
             self._end(remains, seq, end)
         return len(ended)
 

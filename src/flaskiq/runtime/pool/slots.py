@@ -16,9 +16,6 @@ from flaskiq.runtime.pool.rates import PLACES, Rates
 RING = 4096
 """Finished jobs that are remembered; far more than a child can have unacknowledged."""
 
-MOST_CHILDREN = 128
-"""Children that a node has at once, those included that are about to leave."""
-
 _HEADER, _SLOT = 2, 3
 _EXECUTED, _RSS = 0, 1
 
@@ -37,15 +34,17 @@ class Memory:
 
     Args:
         threads: how many jobs each executes at once.
-        fd: the memory that another program has made, None for a new one.
+        most: how many children there may be at once, of new memory.
+        fd: the memory that another program has made.
     """
 
-    def __init__(self, threads: int, fd: int | None = None) -> None:
+    def __init__(self, threads: int, *, most: int = 0, fd: int | None = None) -> None:
         self.threads = threads
         words = _HEADER + _SLOT * threads + RING
         self._size = 8 * words
-        whole = self._size * MOST_CHILDREN + 8 * PLACES
-        self.fd = _file(whole) if fd is None else fd
+        self.fd = _file(self._size * most + 8 * PLACES) if fd is None else fd
+        whole = os.fstat(self.fd).st_size
+        self.most = (whole - 8 * PLACES) // self._size
         self._map = mmap.mmap(self.fd, whole)
 
     def slots(self, index: int) -> Slots:

@@ -151,7 +151,7 @@ def become(worker: Any) -> None:
         worker.app.log.redirect_stdouts(worker.redirect_stdouts_level)
     sock = socket.socket(fileno=fd)
     sock.send(READY)
-    serve(worker.app, Memory(threads, memory), sock)
+    serve(worker.app, Memory(threads, fd=memory), sock)
 
 
 def serve(app: Celery, memory: Memory, sock: socket.socket) -> None:

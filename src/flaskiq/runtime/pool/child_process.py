@@ -1,4 +1,4 @@
-"""Ward: one child, as the node sees it."""
+"""ChildProcess: one child, as the node sees it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flaskiq.runtime.pool.wire import Wire
 
 
 @dataclass(eq=False)
-class Ward:
+class ChildProcess:
     """A child that lives, or that has ended and is not settled yet.
 
     ``revoked`` and ``timed_out`` are the seqs of jobs for which it was killed; for the others that
@@ -87,6 +87,22 @@ class Ward:
         """Send it a signal, if it is there."""
         with suppress(ProcessLookupError):
             os.kill(self.pid, number)
+
+    def kill_for(self, execution: Execution, seconds: float | None = None) -> bool:
+        """End it for one of its jobs, if that still runs; look again while it cannot move.
+
+        ``seconds`` are the hard limit that the job has exceeded, None for one that was revoked.
+        """
+        self.send_signal(signal.SIGSTOP)
+        runs = execution in self.executing() and not self.slots.has_finished(execution.seq)
+        if runs:
+            if seconds is None:
+                self.revoked.add(execution.seq)
+            else:
+                self.timed_out[execution.seq] = seconds
+            self.kill()
+        self.send_signal(signal.SIGCONT)
+        return runs
 
     def kill(self) -> None:
         """End it at once."""

@@ -1,0 +1,135 @@
+"""View: what Celery's remote control and heartbeat see of the jobs of the children.
+
+Before a command is handled, the jobs that the children hold are read and put where Celery looks for
+the requests of its worker: so all its own handlers tell the truth, unchanged.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from time import monotonic
+from typing import Any
+
+from celery import Celery
+from celery.worker import state
+
+from flaskiq.runtime.pool.child_process import ChildProcess
+from flaskiq.runtime.pool.settle import HeldRequest, Remains
+from flaskiq.store.store import Store
+from flaskiq.tally import Tally
+
+REPORT = 0.5
+"""Seconds that the node waits for its children to tell what they have run."""
+
+
+class View:
+    """Fills ``celery.worker.state`` for one node; ``end`` ends a job that runs."""
+
+    def __init__(
+        self,
+        app: Celery,
+        hostname: str,
+        tally: Tally,
+        store: Callable[[], Store],
+        eventer: Callable[[], Any],
+        end: Callable[[ChildProcess, int], bool],
+    ) -> None:
+        self.app, self.hostname = app, hostname
+        self.end = end
+        self._tally, self._store, self.eventer = tally, store, eventer
+        self._kept: list[Any] = []
+
+    def count(self, executed: int, children: Sequence[ChildProcess]) -> None:
+        """Let Celery's heartbeat tell how many jobs run here and have run."""
+        state.all_total_count[0] = executed
+        self._kept = [Mark() for child in children for _ in child.executing()]
+        active: Any = state.active_requests
+        active.clear()
+        active.update(self._kept)
+
+    def show(self, children: Sequence[ChildProcess]) -> None:
+        """Show the jobs that the children hold.
+
+        Raises:
+            redis.RedisError: Redis is out of reach.
+        """
+        self.hide()
+        for child in children:
+            if child.identity is not None:
+                self._show(child, Remains(self._store(), child.identity, self._tally))
+
+    def hide(self) -> None:
+        """Show nothing more: what was shown grows old at once."""
+        jobs: Any
+        for jobs in (state.requests, state.active_requests, state.reserved_requests):
+            jobs.clear()
+        self._kept = []
+
+    def _show(self, child: ChildProcess, remains: Remains) -> None:
+        running = {each.seq: each for each in child.executing()}
+        early = {seq: raw for seq, raw in child.early.items() if seq in running}
+        for seq, raw in sorted({**remains.jobs, **early}.items()):
+            if child.slots.has_finished(seq) and seq not in early:
+                continue
+            with suppress(ValueError, KeyError):  # a message that nobody can read
+                job = ShownRequest(self, child, remains, seq, raw)
+                self._kept.append(job)
+                state.task_reserved(job)
+                if seq in running:
+                    job.worker_pid = child.pid
+                    job.time_start = time.time() - (monotonic() - running[seq].started)
+                    state.active_requests.add(job)
+
+
+def ask_totals(children: Sequence[ChildProcess]) -> None:
+    """Wait a moment until every child has told how many jobs of each task it has run."""
+    for child in children:
+        child.tell(report=True)
+    silent, until = list(children), monotonic() + REPORT
+    while silent and monotonic() < until:
+        select.select([child.wire for child in silent], [], [], REPORT)
+        for child in silent:
+            state.total_count.update(child.hear())
+        silent = [each for each in silent if not (each.has_reported or each.wire.is_closed)]
+
+
+class ShownRequest(HeldRequest):
+    """A job of a child, as the handlers of remote control see it."""
+
+    def __init__(
+        self, view: View, child: ChildProcess, remains: Remains, seq: int, raw: bytes
+    ) -> None:
+        super().__init__(view.app, view.hostname, remains, seq, raw, view.eventer())
+        self._view, self._child = view, child
+
+    def terminate(self, _pool: Any, signal: Any = None) -> None:
+        """End the job, and say that it was revoked; unless it has just ended."""
+        if self.time_start is None or self._view.end(self._child, self.seq):
+            self._announce_revoked("terminated", True, signal, False)
+
+    def cancel(self, *_: Any, **__: Any) -> None:
+        """Do nothing: a worker that ends at once pushes back what its children hold."""
+
+
+class Mark:
+    """Counts a running job in ``worker.state.active_requests``, for Celery's heartbeat.
+
+    A reconnect and a cold stop walk over that set, and ask what is here.
+    """
+
+    acknowledged, id, eventer = True, None, None
+
+    class task:  # noqa: N801 - what a request calls its task
+        """Nothing is to be done for it."""
+
+        acks_late = True
+
+    def cancel(self, *_: Any, **__: Any) -> None:
+        """Do nothing."""
+
+    def info(self, **_: Any) -> dict[str, Any]:
+        """Say nothing."""
+        return {}
