@@ -266,12 +266,13 @@ class Fetches(_Base):
     def finish(self, delivery_tag: str) -> None:
         """Acknowledge a job with the next fetch; at once if this channel waits for work.
 
-        Whoever fetches by itself with what this channel prepares is told with ``on_finish``.
+        Whoever fetches by itself with what this channel prepares is told before, by ``on_finish``.
         """
-        if not self.process.hand.finish(delivery_tag):
-            return
         if self.on_finish is not None:
             self.on_finish(delivery_tag)
+            self.process.hand.finish(delivery_tag)
+            return
+        if not self.process.hand.finish(delivery_tag):
             return
         # Of a channel that is closed, the next fetch of another one acknowledges.
         if not self.closed and (self._waiting or not self.active_queues):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -149,39 +147,27 @@ class ThinResults(_Base):
 
 
 class Outbox:
-    """Results that go to Redis with the next fetch, before the acknowledgement of their jobs."""
+    """Results of jobs that succeeded, each until the acknowledgement of its job takes it along."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Success] = deque()
-        self._unwritten: set[int] = set()
-
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
+        self._results: dict[int, Success] = {}
 
     def __contains__(self, seq: int) -> bool:
-        """Whether the result of a job is not known to be written yet."""
-        return seq in self._unwritten
+        """Whether there is a result of a job in flight."""
+        return seq in self._results
 
-    def add(self, result: Success) -> None:
-        """Take the result of a job in flight."""
-        self._unwritten.add(result.seq)
-        self._waiting.append(result)
+    def add(self, *results: Success) -> None:
+        """Take results; also back, when nobody knows whether they were written."""
+        self._results.update((result.seq, result) for result in results)
 
-    def take(self) -> list[Success]:
-        """Return what is to be written; then :meth:`written` or, after a failure, `give_back`."""
-        taken = []
-        with suppress(IndexError):  # another thread takes, too
-            while True:
-                taken.append(self._waiting.popleft())
-        return taken
+    def clear(self) -> None:
+        """Forget them: others have been given the jobs."""
+        self._results.clear()
 
-    def written(self, results: Iterable[Success]) -> None:
-        """Note that Redis has them."""
-        self._unwritten.difference_update(result.seq for result in results)
-
-    def give_back(self, results: Sequence[Success]) -> None:
-        """Take back what nobody knows to be written: written twice it is the same."""
-        self._waiting.extendleft(reversed(results))
+    def take(self, seqs: Iterable[int]) -> list[Success]:
+        """Return the results of these jobs; written twice they are the same."""
+        found = [self._results.pop(seq, None) for seq in seqs]
+        return [result for result in found if result is not None]
 
 
 outboxes: WeakKeyDictionary[Celery, Outbox] = WeakKeyDictionary()

@@ -77,6 +77,7 @@ class Child:
     def __init__(self, app: Celery, spec: Spec, memory: Memory, sock: socket.socket) -> None:
         self._app, self._spec = app, spec
         self._slots, self._rates = memory.slots(spec.index), memory.rates()
+        vars(app)["clock"] = memory.clock()  # the stubs lack it
         self._wire = Wire(sock)
         self._limits = SoftLimits()
         self._events = Events(app, spec.hostname)

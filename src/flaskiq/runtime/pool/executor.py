@@ -153,7 +153,7 @@ class Executor:
             return
         plain = self._plain.get(name)
         if plain is None or self._is_special(headers) or not (body := _plain_body(envelope)):
-            self._run_by_celery(thread, caught, envelope)
+            self._run_by_celery(thread, caught, envelope, started)
             return
         if not (self._process.may_start(caught.tag) and self._process.hand.begin(caught.tag)):
             self._give_up(headers, caught)
@@ -262,7 +262,9 @@ class Executor:
         )
         request.on_success(outcome)
 
-    def _run_by_celery(self, thread: int, caught: Caught, envelope: dict[str, Any]) -> None:
+    def _run_by_celery(
+        self, thread: int, caught: Caught, envelope: dict[str, Any], started: float
+    ) -> None:
         job = Fetched(caught.seq, 0, caught.message)
         if self._channel.put_away(caught.queue, job, envelope):
             return
@@ -270,7 +272,7 @@ class Executor:
 
         @contextmanager
         def limited(soft: float | None, hard: float | None) -> Iterator[None]:
-            with self.limited(thread, monotonic(), soft, hard, headers):
+            with self.limited(thread, started, soft, hard, headers):
                 yield
 
         task: Any = self._app.tasks.get(headers.get("task") or "")

@@ -119,7 +119,7 @@ class Fetcher:
         self.wake()
 
     def note_finished(self, tag: str) -> None:
-        """Note that a job is over; it is acknowledged with the next fetch."""
+        """Note that a job is over, and will be acknowledged."""
         seq = int(tag)
         if seq not in self._outbox:
             # It outlives this process: from here on the job never runs again.
@@ -135,7 +135,7 @@ class Fetcher:
     @property
     def has_unsent(self) -> bool:
         """Whether something is finished that Redis does not know of."""
-        return bool(self._outbox) or self._hand.has_finished
+        return bool(self._hand.has_finished)
 
     def push_back_unstarted(self) -> int:
         """Push back what no thread has begun; return how many jobs."""
@@ -148,16 +148,20 @@ class Fetcher:
     def flush(self) -> None:
         """Send what is finished now, over another connection than that of the leader."""
         acks = self._hand.take_acks()
-        results = self._outbox.take()  # in this order, so that no job goes without its result
+        results = self._outbox.take(acks)
         try:
             if results:
-                self._write_beside(results)
+                command = self._results.store_all_command(self._process.id, results)
+                self._count_fenced(self._store.client.execute_command(*command))
             if acks:
                 removed = self._store.processes.acknowledge(self._process.id, acks)
                 self._channel.count_fenced(acks, removed)
         except (RedisError, OSError) as error:
+            self._outbox.add(*results)
             self._hand.finish_again(acks)
             logger.warning("What is finished is told to Redis later: %s", error)
+        else:
+            self._note_written(results)
 
     def wake(self) -> None:
         """End the wait of the leader: something has changed."""
@@ -189,18 +193,17 @@ class Fetcher:
         if self._idle:
             self.before_wait()
         woken = self._idle and not self.has_unsent
-        results: list[Success] = []
         credit, idle = self._credit()
         fetching = self._channel.next_fetch(queues, credit, least=idle, woken=woken)
+        results = self._outbox.take(fetching.acks)
         try:
-            results = self._outbox.take()  # after the acknowledgements: see flush()
             fetch = self._send(fetching, results, queues if woken else None)
         except BaseException:
             self._must_reconcile = True
+            self._outbox.add(*results)
             self._hand.finish_again(fetching.acks)
-            self._outbox.give_back(results)
             raise
-        self._written(results)
+        self._note_written(results)
         self._channel.count_fenced(fetching.acks, fetch.acknowledged)
         self._idle = not fetch.jobs
         if not self._process.is_taken_for_dead:
@@ -249,19 +252,9 @@ class Fetcher:
         room = self._threads * self._multiplier - self._hand.size
         return max(1, min(MOST, room)), idle
 
-    def _written(self, results: list[Success]) -> None:
+    def _note_written(self, results: list[Success]) -> None:
         for result in results:
             self._slots.finish(result.seq)
-        self._outbox.written(results)
-
-    def _write_beside(self, results: list[Success]) -> None:
-        try:
-            command = self._results.store_all_command(self._process.id, results)
-            self._count_fenced(self._store.client.execute_command(*command))
-        except BaseException:
-            self._outbox.give_back(results)
-            raise
-        self._written(results)
 
     def _count_fenced(self, fenced: int) -> None:
         if fenced:
@@ -293,6 +286,7 @@ class Fetcher:
 
     def _start_anew(self) -> None:
         self._local.clear()
+        self._outbox.clear()
         self._channel.start_anew()
         self._tell(self._process.id)
 

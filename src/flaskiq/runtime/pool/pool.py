@@ -96,6 +96,7 @@ class FetchPool(_Pool):
         """Fork the template, and from it the children."""
         self.queues = list(self.app.amqp.queues.consume_from)
         self._memory = Memory(self.threads, most=2 * max(self.limit, LEAST_ROOM))
+        self.app.clock = self._memory.clock(self.app.clock.value)
         self._templates = Succession(self.app, self._memory)
         history = int(self.app.conf.broker_transport_options["history_jobs"])
         self._identity, self._tally = new_identity(), Tally(history)

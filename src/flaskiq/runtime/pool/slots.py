@@ -11,10 +11,14 @@ import os
 import tempfile
 from typing import NamedTuple
 
+from flaskiq.runtime.pool.clock import NodeClock
 from flaskiq.runtime.pool.rates import PLACES, Rates
 
 RING = 4096
 """Finished jobs that are remembered; far more than a child can have unacknowledged."""
+
+_SHARED = 8 + 8 * PLACES
+"""Bytes that all children share, at the end: the clock and the rates."""
 
 _HEADER, _SLOT = 2, 3
 _EXECUTED, _RSS = 0, 1
@@ -42,9 +46,9 @@ class Memory:
         self.threads = threads
         words = _HEADER + _SLOT * threads + RING
         self._size = 8 * words
-        self.fd = _file(self._size * most + 8 * PLACES) if fd is None else fd
+        self.fd = _file(self._size * most + _SHARED) if fd is None else fd
         whole = os.fstat(self.fd).st_size
-        self.most = (whole - 8 * PLACES) // self._size
+        self.most = (whole - _SHARED) // self._size
         self._map = mmap.mmap(self.fd, whole)
 
     def slots(self, index: int) -> Slots:
@@ -55,6 +59,10 @@ class Memory:
     def rates(self) -> Rates:
         """Return what the children share: when the next job of each limited task may start."""
         return Rates(memoryview(self._map)[-8 * PLACES :], self.fd)
+
+    def clock(self, at_least: int = 0) -> NodeClock:
+        """Return the logical clock of the node."""
+        return NodeClock(memoryview(self._map)[-_SHARED : -_SHARED + 8], at_least)
 
 
 class Slots:
