@@ -67,7 +67,7 @@ def read_envelope(raw: bytes) -> dict[str, Any]:
         ValueError: it cannot.
     """
     # kombu's reading of typed values costs as much again, and nearly no envelope has one.
-    envelope: dict[str, Any] = (loads if b'"__type__"' in raw else json.loads)(raw)
+    envelope: dict[str, Any] = (loads if b'"__type__"' in raw else json.loads)(raw.decode())
     parts = envelope if isinstance(envelope, dict) else {}
     for name, kind in (("body", str), ("headers", dict), ("properties", dict)):
         if not isinstance(parts.get(name), kind):

@@ -36,9 +36,10 @@ def _enter(task_id: str, task: Task[..., Any], **_: Any) -> None:
     state = state_of(task.app)
     if state is None:
         return
-    around = Surroundings(state.app, _current(task_id, task))
+    request = task.request
+    around = Surroundings(state.app, _current(task_id, task, request))
     around.__enter__()
-    vars(task.request).update({_SURROUNDINGS: around, PERFORMING: True})
+    vars(request).update({_SURROUNDINGS: around, PERFORMING: True})
 
 
 @task_postrun.connect(weak=False)
@@ -48,8 +49,7 @@ def _leave(task: Task[..., Any], **_: Any) -> None:
         around.__exit__(None, None, None)
 
 
-def _current(task_id: str, task: Task[..., Any]) -> CurrentJob:
-    request = task.request
+def _current(task_id: str, task: Task[..., Any], request: Any) -> CurrentJob:
     return CurrentJob(
         id=task_id,
         worker=str(task.name),

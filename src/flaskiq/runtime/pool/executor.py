@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from billiard.einfo import ExceptionInfo
 from celery import Celery, signals
-from celery.exceptions import SoftTimeLimitExceeded
+from celery.app.task import Context
 from celery.worker import state
 from redis import RedisError
 
@@ -42,6 +42,9 @@ from flaskiq.store.statistics import Running
 from flaskiq.tally import Ended
 
 logger = logging.getLogger(__name__)
+
+_KNOWN = frozenset({*vars(Context), "lang", "task", "argsrepr", "kwargsrepr", "compression"})
+"""Headers that are Celery's own (``Context._get_custom_headers`` in celery/app/task.py, 5.7)."""
 
 _STOCK_STRATEGY = "celery.worker.strategy:default"
 
@@ -198,6 +201,8 @@ class Executor:
         headers, properties, task = envelope["headers"], envelope["properties"], plain.task
         delivery = properties.get("delivery_info") or {}
         request = {
+            # Celery's context would look for them in a way that costs as much as the rest.
+            "headers": {name: value for name, value in headers.items() if name not in _KNOWN},
             **headers,
             **(embed or {}),
             "args": args,
@@ -220,15 +225,18 @@ class Executor:
             events.send("task-started", uuid=headers["id"])
         hard, soft = headers.get("timelimit") or (None, None)
         soft, hard = soft or task.soft_time_limit, hard or task.time_limit
+        is_told = self._begin_limits(thread, started, soft, hard, headers)
         try:
-            with self.limited(thread, started, soft, hard, headers):
-                value, info, seconds, shown = plain.trace(headers["id"], args, kwargs, request)
+            value, info, seconds, shown = plain.trace(headers["id"], args, kwargs, request)
         except MemoryError:
             raise
         except Exception:  # noqa: BLE001 - it ends as a failure
             # Celery's tracer lets some through: what hooks reject, and errors in itself.
             self._end_badly(envelope, task, (1, ExceptionInfo(internal=True), None))
             return
+        finally:
+            if is_told:
+                self._limits.end(thread)
         if info is not None:
             self._end_badly(envelope, task, (1, value, seconds))
             return
@@ -272,8 +280,12 @@ class Executor:
 
         @contextmanager
         def limited(soft: float | None, hard: float | None) -> Iterator[None]:
-            with self.limited(thread, started, soft, hard, headers):
+            is_told = self._begin_limits(thread, started, soft, hard, headers)
+            try:
                 yield
+            finally:
+                if is_told:
+                    self._limits.end(thread)
 
         task: Any = self._app.tasks.get(headers.get("task") or "")
         if task is None or task.acks_late:
@@ -298,32 +310,21 @@ class Executor:
             headers.get("id"),
         )
 
-    @contextmanager
-    def limited(
+    def _begin_limits(
         self,
         thread: int,
         started: float,
         soft: float | None,
         hard: float | None,
         headers: dict[str, Any],
-    ) -> Iterator[None]:
-        """Run what is inside under these time limits, in seconds, or those of the worker."""
+    ) -> bool:
+        """Let time limits in seconds act, or those of the worker; say whether a soft one does."""
         soft, hard = soft or self._default_limits[0], hard or self._default_limits[1]
         if hard:
             self._slots.limit(thread, started + hard)
-        if not soft:
-            yield
-            return
-        job = f"{headers.get('task')}[{headers.get('id')}]"
-        self._limits.begin(thread, started + soft, soft, job)
-        try:
-            yield
-        except SoftTimeLimitExceeded:
-            # It came when the job had just ended, and there was nothing left to interrupt.
-            logger.debug("The soft limit of %s came too late", job)
-            raise
-        finally:
-            self._limits.end(thread)
+        if soft:
+            self._limits.begin(thread, started + soft, soft, headers)
+        return bool(soft)
 
     def running(self) -> dict[str, Running]:
         """The jobs that run here, by id."""

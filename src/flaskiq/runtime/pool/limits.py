@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable
 from time import monotonic
 from types import FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from celery.exceptions import SoftTimeLimitExceeded
 
@@ -25,12 +25,12 @@ _raise_in: Callable[..., int] = ctypes.pythonapi.PyThreadState_SetAsyncExc
 
 
 class Deadline(NamedTuple):
-    """When a job is to be told, and what the log says of it; ``ident`` is its thread."""
+    """When a job is to be told, and its headers, for the log; ``ident`` is its thread."""
 
     at: float
     ident: int
     seconds: float
-    job: str
+    headers: dict[str, Any]
 
 
 class SoftLimits:
@@ -60,9 +60,9 @@ class SoftLimits:
         """Whether a job runs that was told, so that its hard limit may end this process."""
         return bool(self._exceeded)
 
-    def begin(self, thread: int, at: float, seconds: float, job: str) -> None:
+    def begin(self, thread: int, at: float, seconds: float, headers: dict[str, Any]) -> None:
         """Watch the job that this thread is about to run."""
-        self._deadlines[thread] = Deadline(at, threading.get_ident(), seconds, job)
+        self._deadlines[thread] = Deadline(at, threading.get_ident(), seconds, headers)
         if seconds < 1:
             self.poke()
 
@@ -98,7 +98,12 @@ class SoftLimits:
     def _told(self, thread: int, deadline: Deadline) -> None:
         del self._deadlines[thread]
         self._exceeded.add(thread)
-        logger.warning("Soft time limit (%ss) exceeded for %s", deadline.seconds, deadline.job)
+        logger.warning(
+            "Soft time limit (%ss) exceeded for %s[%s]",
+            deadline.seconds,
+            deadline.headers.get("task"),
+            deadline.headers.get("id"),
+        )
 
 
 def _raise(error: Exception, frame: FrameType | None) -> None:
