@@ -244,6 +244,7 @@ class Child:
             vars(task).update(options)
 
     def _on_report(self, _: Any) -> None:
+        self._events.flush()
         self._wire.send({"totals": self._executor.take_totals(), "is_report": True})
 
     def _on_dump(self, _: Any) -> None:

@@ -46,7 +46,7 @@ class NodeSignals:
             signal.signal(number, self._on_stop)
 
     def _on_renew(self, *_: Any) -> None:
-        self._pool.renew()
+        self._pool.restart()
 
     def _on_quiet(self, *_: Any) -> None:
         logger.warning("Quiet: fetching no more jobs")

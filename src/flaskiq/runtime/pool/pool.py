@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
-from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -16,14 +14,14 @@ from redis import RedisError
 from flaskiq.broker.connection import open_store
 from flaskiq.broker.process import new_identity
 from flaskiq.runtime.pool.child import Spec
-from flaskiq.runtime.pool.child_process import ChildProcess, pair
+from flaskiq.runtime.pool.child_process import ChildProcess
+from flaskiq.runtime.pool.children import Children, Lifetime
 from flaskiq.runtime.pool.consumer import NodeConsumer
 from flaskiq.runtime.pool.node_signals import NodeSignals
-from flaskiq.runtime.pool.settle import Settlement
+from flaskiq.runtime.pool.settle import Books, Settlement
 from flaskiq.runtime.pool.slots import Memory
 from flaskiq.runtime.pool.succession import Succession
-from flaskiq.runtime.pool.template import TemplateGoneError
-from flaskiq.runtime.pool.view import View, ask_totals
+from flaskiq.runtime.pool.view import View
 from flaskiq.store.store import Store
 from flaskiq.tally import Tally
 
@@ -31,12 +29,6 @@ logger = logging.getLogger(__name__)
 
 TICK = 0.1
 """Seconds between two looks at the children."""
-
-LOOK = 1.0
-"""Seconds after which it is asked whether a child has ended without a word."""
-
-PAUSE = 1.0
-"""Seconds before a child that could not begin is replaced."""
 
 SCALE = 1.0
 """Seconds between two looks of the autoscaler."""
@@ -61,8 +53,15 @@ SHOWS_JOBS = frozenset(
 )
 """Remote control commands whose handlers look at the jobs of the worker."""
 
-SHOWS_TOTALS = frozenset({"stats", "dump_stats"})
-"""Those that tell how many jobs of each task have run."""
+CONCERNS_CHILDREN = SHOWS_JOBS | {
+    "disable_events",
+    "dump_stats",
+    "enable_events",
+    "rate_limit",
+    "stats",
+    "time_limit",
+}
+"""Those which are answered when the children have obeyed, or have told what they know."""
 
 _Pool: Any = BasePool
 
@@ -80,44 +79,42 @@ class FetchPool(_Pool):
         self.limit: int = limit or 1
         self.consumer: Any = None
         self.threads = int(self.app.conf.broker_transport_options.get("threads", 1))
-        self._hostname: str = options["initargs"][1]
-        self._children: list[ChildProcess] = []
-        self._unsettled: list[ChildProcess] = []
-        self._executed = 0
-        self._hub: Any = None
         self.queues: list[str] = []
+        self._hostname: str = options["initargs"][1]
         self._store: Store | None = None
-        self._to_renew: list[ChildProcess] = []
-        self._looked_at = self._scaled_at = self._spawns_from = 0.0
+        self._scaled_at = 0.0
 
     # Start.
 
     def on_start(self) -> None:
         """Fork the template, and from it the children."""
         self.queues = list(self.app.amqp.queues.consume_from)
-        self._memory = Memory(self.threads, most=2 * max(self.limit, LEAST_ROOM))
-        self.app.clock = self._memory.clock(self.app.clock.value)
-        self._templates = Succession(self.app, self._memory)
+        memory = Memory(self.threads, most=2 * max(self.limit, LEAST_ROOM))
+        self.app.clock = memory.clock(self.app.clock.value)
+        templates = Succession(self.app, memory)
         history = int(self.app.conf.broker_transport_options["history_jobs"])
         self._identity, self._tally = new_identity(), Tally(history)
-        self._settlement = Settlement(
-            self.app, self._hostname, self.open_store, self._tally, lambda: self._eventer
+        books = Books(self.app, self._hostname, self._tally, self.open_store, self._get_eventer)
+        self._view = View(books, self._end_job)
+        self._children = Children(
+            self.limit,
+            memory,
+            templates,
+            Settlement(books),
+            self._lifetime,
+            self._brief,
         )
-        self._view = View(
-            self.app,
-            self._hostname,
-            self._tally,
-            self.open_store,
-            lambda: self._eventer,
-            self._end_job,
-        )
-        for _ in range(self.limit):
-            self._spawn()
+        self._children.fill()
         NodeSignals(self).install()
 
     def did_start_ok(self) -> bool:
         """Whether there is a child."""
-        return bool(self._children)
+        return bool(len(self._children))
+
+    @property
+    def _lifetime(self) -> Lifetime:
+        kib = int(self.options.get("max_memory_per_child") or 0)
+        return Lifetime(int(self.options.get("maxtasksperchild") or 0), 1024 * kib)
 
     def open_store(self) -> Store:
         """The store, over a connection of the node's own."""
@@ -125,30 +122,7 @@ class FetchPool(_Pool):
             self._store = open_store(self.app, PATIENCE)
         return self._store
 
-    def _spawn(self) -> None:
-        """Fork a child.
-
-        Raises:
-            TemplateGoneError: the template has ended; a new one is on its way.
-        """
-        taken = {child.index for child in (*self._children, *self._unsettled)}
-        index = next((each for each in range(self._memory.most) if each not in taken), None)
-        if index is None:
-            logger.error("There is no room for more than %d processes", self._memory.most)
-            self.limit = len(self._children)
-            return
-        slots = self._memory.slots(index)
-        slots.clear()
-        wire, theirs = pair()
-        template = self._templates.current
-        with theirs:
-            pid = template.spawn(self._spec(index), theirs)
-        child = ChildProcess(index, pid, slots, wire, template)
-        self._children.append(child)
-        if self._hub is not None:
-            self._watch(child)
-
-    def _spec(self, index: int) -> Spec:
+    def _brief(self, index: int) -> Spec:
         return Spec(
             index=index,
             hostname=self._hostname,
@@ -171,110 +145,16 @@ class FetchPool(_Pool):
 
     def register_with_event_loop(self, hub: Any) -> None:
         """Watch from the event loop; it forgets that with each connection of the node."""
-        self._hub = hub
-        for child in self._children:
-            self._watch(child)
+        self._children.watch(hub)
         hub.call_repeatedly(TICK, self.tick)
-
-    def _watch(self, child: ChildProcess) -> None:
-        self._hub.add_reader(child.wire.fileno(), self._on_wire, child)
-
-    def _on_wire(self, child: ChildProcess) -> None:
-        self._hear(child)
-        if child.wire.is_closed:
-            self._hub.remove_reader(child.wire.fileno())
-            self.tick()
-
-    def _hear(self, child: ChildProcess) -> None:
-        state.total_count.update(child.hear())
 
     def tick(self) -> None:
         """Look after all children once."""
-        self._enforce_limits()
-        # The end of its wire tells of the end of a child, unless a job has passed that on.
-        looks = monotonic() > self._looked_at + LOOK
-        if looks:
-            self._looked_at = monotonic()
-        for child in list(self._children):
-            self._hear(child)
-            if (looks or child.wire.is_closed) and child.has_ended():
-                self._bury(child)
-        self._settle()
+        self._children.look()
         self._record()
         if self._state == self.RUN:
-            self._renew()
-            self._recycle()
-            self._mend()
             self._scale()
-        executed = self._executed + sum(child.slots.executed for child in self._children)
-        self._view.count(executed, self._children)
-
-    def _bury(self, child: ChildProcess) -> None:
-        self._hear(child)
-        if child not in self._children:
-            return  # a signal has come in between
-        self._children.remove(child)
-        if self._hub is not None:
-            self._hub.remove_reader(child.wire.fileno())
-        child.wire.close()
-        self._executed += child.slots.executed
-        if child.identity is None:
-            # It could not even begin, and neither would the next.
-            self._spawns_from = monotonic() + PAUSE
-        self._unsettled.append(child)
-
-    def _settle(self) -> None:
-        for child in list(self._unsettled):
-            was_told = child.is_retiring or self._state != self.RUN or bool(child.timed_out)
-            counts = not (was_told or child.revoked) and child.code != 0
-            try:
-                moved = self._settlement.settle(child, is_counted=counts)
-            except (RedisError, OSError) as error:
-                logger.warning("The jobs of process %s wait for Redis: %s", child.pid, error)
-                return
-            except Exception:
-                # It has no heartbeat any more, so the reapers settle it, a little later.
-                logger.exception("Process %s is left to the reapers", child.pid)
-                moved = Counter()
-            if child in self._unsettled:
-                self._unsettled.remove(child)
-            say = logger.info if child.code == 0 else logger.error
-            left = ", ".join(f"{number} {what}" for what, number in moved.items()) or "nothing"
-            say("Process %s ended with %s; in flight: %s", child.pid, child.code, left)
-
-    def _mend(self) -> None:
-        """Replace who is missing."""
-        missing = self.limit - sum(not child.is_retiring for child in self._children)
-        if missing > 0 and monotonic() > self._spawns_from:
-            with suppress(TemplateGoneError):
-                for _ in range(missing):
-                    self._spawn()
-
-    def _recycle(self) -> None:
-        """Let a child leave that has run enough jobs or has grown too large, one at a time."""
-        if any(child.is_retiring for child in self._children):
-            return
-        most, largest = self.options.get("maxtasksperchild"), self._largest
-        for child in self._children:
-            if (most and child.slots.executed >= most) or (largest and child.slots.rss > largest):
-                self._retire(child)
-                return
-
-    @property
-    def _largest(self) -> int:
-        """Bytes that a child may have; Celery's option is in KiB."""
-        return 1024 * int(self.options.get("max_memory_per_child") or 0)
-
-    def renew(self) -> None:
-        """Let all children be replaced, one after the other, by some with today's code."""
-        self._templates.want()
-
-    def _renew(self) -> None:
-        if self._templates.turn(child.template for child in self._children):
-            self._to_renew = [child for child in self._children if not child.is_retiring]
-        self._to_renew = [child for child in self._to_renew if child in self._children]
-        if self._to_renew and not any(child.is_retiring for child in self._children):
-            self._retire(self._to_renew.pop(0))
+        self._view.count(self._children.executed, self._children)
 
     def _scale(self) -> None:
         """Let Celery's autoscaler look, if there is one."""
@@ -283,13 +163,6 @@ class FetchPool(_Pool):
         if scaler is not None and now - self._scaled_at > SCALE:
             self._scaled_at = now
             scaler.maybe_scale()
-
-    def _enforce_limits(self) -> None:
-        now = monotonic()
-        for child in self._children:
-            for each in child.executing():
-                if each.hard and now > each.hard:
-                    child.kill_for(each, seconds=round(each.hard - each.started, 3))
 
     def _end_job(self, child: ChildProcess, seq: int) -> bool:
         """End a job that runs, with its process if that runs no other; False if it has ended."""
@@ -305,36 +178,33 @@ class FetchPool(_Pool):
 
     def on_close(self) -> None:
         """Tell the children to end their jobs and leave."""
-        for child in self._children:
-            child.tell(stop=True)
+        self._children.is_closing = True
+        self._children.tell(stop=True)
 
     def on_stop(self) -> None:
         """Wait until they have, as long as they may; push back what is not done then."""
         if state.should_terminate:
             self.on_terminate()
             return
-        self._state = self.CLOSE
         self.on_close()
         patience = float(self.app.conf.broker_transport_options["shutdown_timeout"])
         end = monotonic() + patience
-        while self._children and monotonic() < end:
+        while len(self._children) and monotonic() < end:
             self.tick()
             time.sleep(0.01)
-        if self._children:
+        if len(self._children):
             logger.warning("Jobs that run after %g s go back to their queues", patience)
         self.on_terminate()
 
     def on_terminate(self) -> None:
         """End the children at once; what they hold goes back to the front of its queue."""
-        self._state = self.TERMINATE
-        for child in self._children:
-            child.kill()
+        self._children.kill()
         end = monotonic() + PATIENCE
-        while (self._children or self._unsettled) and monotonic() < end:
+        while not self._children.are_settled and monotonic() < end:
             self.tick()
             time.sleep(0.01)
         self._record()
-        self._templates.close()
+        self._children.close()
 
     def _record(self) -> None:
         """Write the ends of jobs that their own process could not note any more."""
@@ -353,23 +223,18 @@ class FetchPool(_Pool):
 
     def grow(self, n: int = 1) -> None:
         """Start more children."""
-        self.limit += n
-        self._mend()
+        self._children.wanted += n
+        self._children.fill()
+        self.limit = self._children.wanted
 
     def shrink(self, n: int = 1) -> None:
         """Let children leave, those without a job first."""
-        staying = [child for child in self._children if not child.is_retiring]
-        for child in sorted(staying, key=lambda child: len(child.executing()))[:n]:
-            self.limit -= 1
-            self._retire(child)
-
-    def _retire(self, child: ChildProcess) -> None:
-        child.is_retiring = True
-        child.tell(stop=True)
+        self._children.shrink(n)
+        self.limit = self._children.wanted
 
     def restart(self) -> None:
         """Replace all children (the remote control command ``pool_restart``)."""
-        self.renew()
+        self._children.renew()
 
     def flush(self) -> None:
         """Nothing waits here."""
@@ -390,12 +255,12 @@ class FetchPool(_Pool):
         """Let one process leave for another, after its jobs; False if there is no such process."""
         children = [child for child in self._children if child.identity == identity]
         for child in children:
-            self._retire(child)
+            self._children.retire(child)
         return bool(children)
 
     def dump(self) -> None:
         """Let all children write the stacks of their threads."""
-        self._tell(dump=True)
+        self._children.tell(dump=True)
 
     @property
     def busy(self) -> int:
@@ -427,13 +292,12 @@ class FetchPool(_Pool):
 
     # What the node shows of its children, and tells them.
 
-    @property
-    def _eventer(self) -> Any:
+    def _get_eventer(self) -> Any:
         return self.consumer.event_dispatcher if self.consumer is not None else None
 
     @property
     def _wants_events(self) -> bool:
-        eventer = self._eventer
+        eventer = self._get_eventer()
         return bool(
             eventer and eventer.enabled and (not eventer.groups or "task" in eventer.groups)
         )
@@ -443,25 +307,24 @@ class FetchPool(_Pool):
         stamps = {name: list(values) for name, values in state.revoked_stamps.items()}
         return {"revoked": list(state.revoked), "revoked_stamps": stamps}
 
-    def _tell(self, **order: Any) -> None:
-        for child in self._children:
-            child.tell(**order)
-
     def tell_events(self) -> None:
         """Tell the children whether anybody wants events."""
-        self._tell(events=self._wants_events)
+        self._children.tell(events=self._wants_events)
 
     def tell_revoked(self) -> None:
         """Tell the children what must not run."""
         revoked = self._revoked
-        self._tell(revoked={"ids": revoked["revoked"], "stamps": revoked["revoked_stamps"]})
+        self._children.tell(
+            revoked={"ids": revoked["revoked"], "stamps": revoked["revoked_stamps"]}
+        )
 
     def serve_queues(self) -> None:
         """Tell the children which queues to serve."""
         queues = list(self.app.amqp.queues.consume_from)
         if queues != self.queues:
             self.queues = queues
-            self._tell(queues=queues)
+            self._children.tell(queues=queues)
+            self._children.confirm()
 
     def before_control(self, command: str | None, arguments: dict[str, Any]) -> None:
         """Let the children know before Celery answers, and Celery what they know.
@@ -472,15 +335,15 @@ class FetchPool(_Pool):
         name = arguments.get("task_name")
         if command == "time_limit":
             soft, hard = arguments.get("soft"), arguments.get("hard")
-            self._tell(task={"name": name, "soft_time_limit": soft, "time_limit": hard})
+            self._children.tell(task={"name": name, "soft_time_limit": soft, "time_limit": hard})
         elif command == "rate_limit":
-            self._tell(task={"name": name, "rate_limit": arguments.get("rate_limit")})
+            self._children.tell(task={"name": name, "rate_limit": arguments.get("rate_limit")})
         elif command in ("enable_events", "disable_events"):
-            self._tell(events=command == "enable_events")
-        elif command in SHOWS_JOBS:
+            self._children.tell(events=command == "enable_events")
+        if command in CONCERNS_CHILDREN:
+            self._children.confirm()
+        if command in SHOWS_JOBS:
             self._view.show(self._children)
-        elif command in SHOWS_TOTALS:
-            ask_totals(self._children)
 
     def after_control(self, command: str | None) -> None:
         """Pass on what a remote control command has changed."""

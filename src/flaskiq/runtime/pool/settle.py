@@ -11,6 +11,7 @@ import logging
 from base64 import b64decode
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -74,17 +75,26 @@ class Remains:
             self.store.processes.requeue(self.id, seqs)
 
 
+@dataclass(frozen=True)
+class Books:
+    """What a node needs to know and to note of the jobs of its children."""
+
+    app: Celery
+    hostname: str
+    tally: Tally
+    open_store: Callable[[], Store]
+    eventer: Callable[[], Any]
+
+
 class HeldRequest(JobRequest):
     """A job that a child holds or held, as Celery's worker knows one."""
 
     def __init__(
         self,
-        app: Celery,
-        hostname: str,
+        books: Books,
         remains: Remains,
         seq: int,
         raw: bytes,
-        eventer: Any,
     ) -> None:
         envelope = read_envelope(raw)
         envelope["properties"]["delivery_tag"] = str(seq)
@@ -94,9 +104,9 @@ class HeldRequest(JobRequest):
             message,
             on_ack=lambda *_: remains.finish(str(seq)),
             on_reject=lambda *_: remains.finish(str(seq)),
-            app=app,
-            hostname=hostname,
-            eventer=eventer,
+            app=books.app,
+            hostname=books.hostname,
+            eventer=books.eventer(),
         )
         self.seq = seq
 
@@ -104,16 +114,8 @@ class HeldRequest(JobRequest):
 class Settlement:
     """Settles what children of a node have left."""
 
-    def __init__(
-        self,
-        app: Celery,
-        hostname: str,
-        store: Callable[[], Store],
-        tally: Tally,
-        eventer: Callable[[], Any],
-    ) -> None:
-        self._app, self._hostname = app, hostname
-        self._store, self._tally, self._eventer = store, tally, eventer
+    def __init__(self, books: Books) -> None:
+        self._books = books
 
     def settle(self, child: ChildProcess, *, is_counted: bool) -> Counter[str]:
         """Settle a child, and return what became of its jobs; safe to repeat after an error.
@@ -125,11 +127,11 @@ class Settlement:
             redis.RedisError: Redis is out of reach, and nothing is settled or only a part.
         """
         moved: Counter[str] = Counter()
-        store = self._store()
+        store = self._books.open_store()
         for identity in (*child.earlier, child.identity):
             if identity is None:
                 continue
-            remains = Remains(store, identity, self._tally)
+            remains = Remains(store, identity, self._books.tally)
             moved += self._settle(child, remains, is_counted=is_counted)
             store.processes.deregister(identity)
         return moved
@@ -173,7 +175,7 @@ class Settlement:
     def _end(self, remains: Remains, seq: int, end: Callable[[HeldRequest], Any]) -> None:
         raw = remains.jobs[seq]
         try:
-            job = HeldRequest(self._app, self._hostname, remains, seq, raw, self._eventer())
+            job = HeldRequest(self._books, remains, seq, raw)
         except Exception:
             # Nobody can read it, so there is nobody to tell.
             logger.warning("A job in flight cannot be read: %s/%s", remains.id, seq, exc_info=True)

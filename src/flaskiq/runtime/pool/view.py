@@ -6,43 +6,26 @@ the requests of its worker: so all its own handlers tell the truth, unchanged.
 
 from __future__ import annotations
 
-import select
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from time import monotonic
 from typing import Any
 
-from celery import Celery
 from celery.worker import state
 
 from flaskiq.runtime.pool.child_process import ChildProcess
-from flaskiq.runtime.pool.settle import HeldRequest, Remains
-from flaskiq.store.store import Store
-from flaskiq.tally import Tally
-
-REPORT = 0.5
-"""Seconds that the node waits for its children to tell what they have run."""
+from flaskiq.runtime.pool.settle import Books, HeldRequest, Remains
 
 
 class View:
     """Fills ``celery.worker.state`` for one node; ``end`` ends a job that runs."""
 
-    def __init__(
-        self,
-        app: Celery,
-        hostname: str,
-        tally: Tally,
-        store: Callable[[], Store],
-        eventer: Callable[[], Any],
-        end: Callable[[ChildProcess, int], bool],
-    ) -> None:
-        self.app, self.hostname = app, hostname
-        self.end = end
-        self._tally, self._store, self.eventer = tally, store, eventer
+    def __init__(self, books: Books, end: Callable[[ChildProcess, int], bool]) -> None:
+        self.books, self.end = books, end
         self._kept: list[Any] = []
 
-    def count(self, executed: int, children: Sequence[ChildProcess]) -> None:
+    def count(self, executed: int, children: Iterable[ChildProcess]) -> None:
         """Let Celery's heartbeat tell how many jobs run here and have run."""
         state.all_total_count[0] = executed
         self._kept = [Mark() for child in children for _ in child.executing()]
@@ -50,7 +33,7 @@ class View:
         active.clear()
         active.update(self._kept)
 
-    def show(self, children: Sequence[ChildProcess]) -> None:
+    def show(self, children: Iterable[ChildProcess]) -> None:
         """Show the jobs that the children hold.
 
         Raises:
@@ -59,7 +42,9 @@ class View:
         self.hide()
         for child in children:
             if child.identity is not None:
-                self._show(child, Remains(self._store(), child.identity, self._tally))
+                self._show(
+                    child, Remains(self.books.open_store(), child.identity, self.books.tally)
+                )
 
     def hide(self) -> None:
         """Show nothing more: what was shown grows old at once."""
@@ -84,25 +69,13 @@ class View:
                     state.active_requests.add(job)
 
 
-def ask_totals(children: Sequence[ChildProcess]) -> None:
-    """Wait a moment until every child has told how many jobs of each task it has run."""
-    for child in children:
-        child.tell(report=True)
-    silent, until = list(children), monotonic() + REPORT
-    while silent and monotonic() < until:
-        select.select([child.wire for child in silent], [], [], REPORT)
-        for child in silent:
-            state.total_count.update(child.hear())
-        silent = [each for each in silent if not (each.has_reported or each.wire.is_closed)]
-
-
 class ShownRequest(HeldRequest):
     """A job of a child, as the handlers of remote control see it."""
 
     def __init__(
         self, view: View, child: ChildProcess, remains: Remains, seq: int, raw: bytes
     ) -> None:
-        super().__init__(view.app, view.hostname, remains, seq, raw, view.eventer())
+        super().__init__(view.books, remains, seq, raw)
         self._view, self._child = view, child
 
     def terminate(self, _pool: Any, signal: Any = None) -> None:

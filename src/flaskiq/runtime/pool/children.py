@@ -1,0 +1,260 @@
+"""Children: who fetches for a node; they are forked, watched, replaced and settled here."""
+
+from __future__ import annotations
+
+import logging
+import select
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from celery.worker import state
+from redis import RedisError
+
+from flaskiq.runtime.pool.child import Spec
+from flaskiq.runtime.pool.child_process import ChildProcess, pair
+from flaskiq.runtime.pool.settle import Settlement
+from flaskiq.runtime.pool.slots import Memory
+from flaskiq.runtime.pool.succession import Succession
+from flaskiq.runtime.pool.template import TemplateGoneError
+
+logger = logging.getLogger(__name__)
+
+LOOK = 1.0
+"""Seconds after which it is asked whether a child has ended without a word."""
+
+REPORT = 0.5
+"""Seconds that the node waits for its children to obey, at most."""
+
+PAUSE = 1.0
+"""Seconds before a child that could not begin is replaced."""
+
+
+@dataclass(frozen=True)
+class Lifetime:
+    """After how many jobs, and from how many bytes on, a child is replaced; 0 for never."""
+
+    jobs: int = 0
+    size: int = 0
+
+    def is_over(self, child: ChildProcess) -> bool:
+        """Whether a child is to leave."""
+        slots = child.slots
+        return bool(
+            (self.jobs and slots.executed >= self.jobs) or (self.size and slots.rss > self.size)
+        )
+
+
+class Children:
+    """The children of one node.
+
+    ``wanted`` is how many there are to be, ``brief`` tells a new one how to work.
+    """
+
+    def __init__(
+        self,
+        wanted: int,
+        memory: Memory,
+        templates: Succession,
+        settlement: Settlement,
+        lifetime: Lifetime,
+        brief: Callable[[int], Spec],
+    ) -> None:
+        self.wanted = wanted
+        self.is_closing = False
+        self._memory, self._templates = memory, templates
+        self._settlement, self._lifetime, self._brief = settlement, lifetime, brief
+        self._living: list[ChildProcess] = []
+        self._ended: list[ChildProcess] = []
+        self._to_renew: list[ChildProcess] = []
+        self._executed = 0
+        self._looked_at = self._spawns_from = 0.0
+        self._hub: Any = None
+
+    def __iter__(self) -> Iterator[ChildProcess]:
+        return iter(list(self._living))
+
+    def __len__(self) -> int:
+        return len(self._living)
+
+    @property
+    def are_settled(self) -> bool:
+        """Whether nobody lives, and nothing is left of those who did."""
+        return not (self._living or self._ended)
+
+    @property
+    def executed(self) -> int:
+        """How many jobs these and former children have begun."""
+        return self._executed + sum(child.slots.executed for child in self._living)
+
+    def tell(self, **order: Any) -> None:
+        """Give all of them an order (``Child._on_...``)."""
+        for child in self._living:
+            child.tell(**order)
+
+    def confirm(self) -> None:
+        """Wait a moment until all have obeyed, and told how many jobs of each task they have run."""
+        self.tell(report=True)
+        silent, until = list(self._living), monotonic() + REPORT
+        while silent and monotonic() < until:
+            select.select([child.wire for child in silent], [], [], REPORT)
+            for child in silent:
+                self._hear(child)
+            silent = [each for each in silent if not (each.has_reported or each.wire.is_closed)]
+
+    def watch(self, hub: Any) -> None:
+        """Hear them at once from now on, by the event loop of the node."""
+        self._hub = hub
+        for child in self._living:
+            self._watch(child)
+
+    def _watch(self, child: ChildProcess) -> None:
+        self._hub.add_reader(child.wire.fileno(), self._on_wire, child)
+
+    def _on_wire(self, child: ChildProcess) -> None:
+        self._hear(child)
+        if child.wire.is_closed:
+            self._hub.remove_reader(child.wire.fileno())
+            self.look()
+
+    def _hear(self, child: ChildProcess) -> None:
+        state.total_count.update(child.hear())
+
+    def look(self) -> None:
+        """Look after all of them once."""
+        self._enforce_limits()
+        # The end of its wire tells of the end of a child, unless a job has passed that on.
+        looks = monotonic() > self._looked_at + LOOK
+        if looks:
+            self._looked_at = monotonic()
+        for child in self:
+            self._hear(child)
+            if (looks or child.wire.is_closed) and child.has_ended():
+                self._note_end(child)
+        self._settle()
+        if not self.is_closing:
+            self._renew()
+            self._recycle()
+            self.fill()
+
+    def _enforce_limits(self) -> None:
+        now = monotonic()
+        for child in self._living:
+            for each in child.executing():
+                if each.hard and now > each.hard:
+                    child.kill_for(each, seconds=round(each.hard - each.started, 3))
+
+    # Those who end.
+
+    def _note_end(self, child: ChildProcess) -> None:
+        self._hear(child)
+        if child not in self._living:
+            return  # a signal has come in between
+        self._living.remove(child)
+        if self._hub is not None:
+            self._hub.remove_reader(child.wire.fileno())
+        child.wire.close()
+        self._executed += child.slots.executed
+        if child.identity is None:
+            # It could not even begin, and neither would the next.
+            self._spawns_from = monotonic() + PAUSE
+        self._ended.append(child)
+
+    def _settle(self) -> None:
+        for child in list(self._ended):
+            try:
+                moved = self._settlement.settle(child, is_counted=self._has_crashed(child))
+            except (RedisError, OSError) as error:
+                logger.warning("The jobs of process %s wait for Redis: %s", child.pid, error)
+                return
+            except Exception:
+                # It has no heartbeat any more, so the reapers settle it, a little later.
+                logger.exception("Process %s is left to the reapers", child.pid)
+                moved = Counter()
+            if child in self._ended:
+                self._ended.remove(child)
+            say = logger.info if child.code == 0 else logger.error
+            left = ", ".join(f"{number} {what}" for what, number in moved.items()) or "nothing"
+            say("Process %s ended with %s; in flight: %s", child.pid, child.code, left)
+
+    def _has_crashed(self, child: ChildProcess) -> bool:
+        """Whether a child has ended because of what it ran, as far as anybody knows."""
+        was_ended = self.is_closing or child.is_retiring or child.timed_out or child.revoked
+        return child.code != 0 and not was_ended
+
+    # Those who begin.
+
+    def fill(self) -> None:
+        """Fork as many as are missing."""
+        missing = self.wanted - sum(not child.is_retiring for child in self._living)
+        if missing > 0 and monotonic() > self._spawns_from:
+            with suppress(TemplateGoneError):  # a new one is on its way
+                for _ in range(missing):
+                    self._fork()
+
+    def _fork(self) -> None:
+        taken = {child.index for child in (*self._living, *self._ended)}
+        index = next((each for each in range(self._memory.most) if each not in taken), None)
+        if index is None:
+            logger.error("There is no room for more than %d processes", self._memory.most)
+            self._spawns_from = monotonic() + PAUSE
+            return
+        slots = self._memory.slots(index)
+        slots.clear()
+        wire, theirs = pair()
+        template = self._templates.current
+        with theirs:
+            pid = template.spawn(self._brief(index), theirs)
+        child = ChildProcess(index, pid, slots, wire, template)
+        self._living.append(child)
+        if self._hub is not None:
+            self._watch(child)
+
+    # Those who leave for others.
+
+    def retire(self, child: ChildProcess) -> None:
+        """Let a child leave after its jobs; another is forked at once."""
+        child.is_retiring = True
+        child.tell(stop=True)
+
+    def shrink(self, number: int) -> None:
+        """Let so many leave for nobody, those without a job first."""
+        staying = [child for child in self._living if not child.is_retiring]
+        for child in sorted(staying, key=lambda child: len(child.executing()))[:number]:
+            self.wanted -= 1
+            self.retire(child)
+
+    def renew(self) -> None:
+        """Let all be replaced, one after the other, by some with today's code."""
+        self._templates.want()
+
+    def _renew(self) -> None:
+        if self._templates.turn(child.template for child in self._living):
+            self._to_renew = [child for child in self._living if not child.is_retiring]
+        self._to_renew = [child for child in self._to_renew if child in self._living]
+        if self._to_renew and not self._is_one_leaving:
+            self.retire(self._to_renew.pop(0))
+
+    def _recycle(self) -> None:
+        """Let one leave whose lifetime is over."""
+        worn = next((child for child in self._living if self._lifetime.is_over(child)), None)
+        if worn is not None and not self._is_one_leaving:
+            self.retire(worn)
+
+    @property
+    def _is_one_leaving(self) -> bool:
+        """Whether a child is about to leave: they go one at a time."""
+        return any(child.is_retiring for child in self._living)
+
+    def kill(self) -> None:
+        """End all of them at once."""
+        self.is_closing = True
+        for child in self._living:
+            child.kill()
+
+    def close(self) -> None:
+        """Let the templates end."""
+        self._templates.close()
