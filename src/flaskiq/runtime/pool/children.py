@@ -96,7 +96,7 @@ class Children:
             child.tell(**order)
 
     def confirm(self) -> None:
-        """Wait a moment until all have obeyed, and told how many jobs of each task they have run."""
+        """Wait a moment until all have obeyed, and told what they have run of each task."""
         self.tell(report=True)
         silent, until = list(self._living), monotonic() + REPORT
         while silent and monotonic() < until:
