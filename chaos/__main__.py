@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -15,26 +16,37 @@ from chaos import ledger, report
 from chaos.contestants import CONTESTANTS
 from chaos.faults import KINDS
 from chaos.injector import MOST_TRAPPED
-from chaos.run import PROBES, Plan, Run
+from chaos.run import Plan, Run, probes
 
-LONG, SHORT = (20_000, 60), (3_000, 18)
+LONG, SHORT = 20_000, 3_000
+OF_EACH_KIND = 10
+"""Faults of a long run."""
+SHORT_FAULTS = 18
 
 
-def _split(_context: click.Context, _parameter: click.Parameter, value: str) -> list[str]:
-    kinds = value.split(",")
-    if unknown := set(kinds) - set(KINDS):
-        raise click.BadParameter(f"{', '.join(unknown)}: choose from {', '.join(KINDS)}")
+def _split(context: click.Context, _parameter: click.Parameter, value: str | None) -> Sequence[str]:
+    known = CONTESTANTS[context.params["contestant"]].kinds
+    kinds = value.split(",") if value else known
+    if unknown := set(kinds) - set(known):
+        raise click.BadParameter(f"{', '.join(unknown)}: choose from {', '.join(known)}")
     return kinds
 
 
 @click.command()
-@click.option("--jobs", type=click.IntRange(1), help=f"How many jobs.  [default: {LONG[0]}]")
-@click.option("--faults", type=click.IntRange(0), help=f"How many faults.  [default: {LONG[1]}]")
-@click.option("--short", is_flag=True, help=f"{SHORT[0]} jobs and {SHORT[1]} faults.")
-@click.option("--kinds", default=",".join(KINDS), callback=_split, show_default=True)
+@click.option("--jobs", type=click.IntRange(1), help=f"How many jobs.  [default: {LONG}]")
+@click.option(
+    "--faults", type=click.IntRange(0), help=f"How many.  [default: {OF_EACH_KIND} of each kind]"
+)
+@click.option("--short", is_flag=True, help=f"{SHORT} jobs and {SHORT_FAULTS} faults.")
+@click.option("--kinds", callback=_split, help=f"Some of {', '.join(KINDS)}.  [default: all]")
 @click.option("--seed", default=1, show_default=True, help="Decides the jobs and the faults.")
 @click.option(
-    "--contestant", type=click.Choice(list(CONTESTANTS)), default="flaskiq", show_default=True
+    "--contestant",
+    type=click.Choice(list(CONTESTANTS)),
+    default="flaskiq",
+    show_default=True,
+    is_eager=True,
+    help="Flaskiq in its own pool, or in Celery's pools; or who must lose jobs.",
 )
 @click.option("--ttl", default=3, show_default=True, help="Seconds that a heartbeat lasts.")
 @click.option("--json", "file", type=click.Path(path_type=Path), help="Write the numbers here.")
@@ -42,17 +54,17 @@ def main(
     jobs: int | None,
     faults: int | None,
     short: bool,
-    kinds: list[str],
+    kinds: Sequence[str],
     seed: int,
     contestant: str,
     ttl: int,
     file: Path | None,
 ) -> None:
     """Run jobs under faults; exit with 1 if one was lost, got stuck or ran twice without reason."""
-    usual_jobs, usual_faults = SHORT if short else LONG
-    jobs = usual_jobs if jobs is None else jobs
-    faults = usual_faults if faults is None else faults
-    if jobs < (needed := PROBES + MOST_TRAPPED * faults):
+    jobs = jobs or (SHORT if short else LONG)
+    if faults is None:
+        faults = SHORT_FAULTS if short else OF_EACH_KIND * len(kinds)
+    if jobs < (needed := probes(CONTESTANTS[contestant]) + MOST_TRAPPED * faults):
         raise click.UsageError(f"{faults} faults need at least {needed} jobs")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ending what has been started
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
@@ -65,6 +77,8 @@ def main(
         details = {
             "stuck": account.stuck,
             "buried": len(account.buried),
+            "poisoned": len(account.poisoned),
+            "complaints": account.complaints,
             "hits": account.hits,
             "explained": account.duplicates,
         }

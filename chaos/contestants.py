@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from redis import Redis
 
-from chaos.posts import ALL_QUEUES
+from chaos import faults
+from chaos.posts import ALL_QUEUES, CELERYS, POOL, Post
 from flaskiq.message import read
 
 
@@ -53,21 +54,45 @@ def nothing(_client: Redis) -> None:
 
 @dataclass(frozen=True)
 class Contestant:
-    """``pending`` counts jobs by place; ``hasten`` is called when nothing has moved for a while;
+    """``fleet`` are its workers, ``kinds`` the faults that they can have.
+
+    ``pending`` counts jobs by place; ``hasten`` is called when nothing has moved for a while;
     after ``patience`` seconds in which nothing moved, nothing ever will. ``dead`` are the numbers
-    of jobs that were buried."""
+    of jobs that were buried; ``poison``: some jobs kill the process that runs them, which not
+    everybody survives. An idle process waits in the server with so many ``waits``: for a job, and
+    with Flaskiq for a job to come due.
+    """
 
     app: str
+    fleet: Sequence[Post]
+    kinds: Sequence[str]
     pending: Callable[[Redis], Mapping[str, int]]
+    waits: int
     hasten: Callable[[Redis], None] = nothing
     dead: Callable[[Redis], Collection[int]] = nobody
+    poison: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
     patience: float = 45
 
 
+def _flaskiq(
+    fleet: Sequence[Post], kinds: Sequence[str], app: str = "chaos.workload.flaskiq_app"
+) -> Contestant:
+    return Contestant(app, fleet, kinds, of_flaskiq, waits=2, dead=dead_of_flaskiq, poison=True)
+
+
 CONTESTANTS = {
-    "flaskiq": Contestant("chaos.workload.flaskiq_app", of_flaskiq, dead=dead_of_flaskiq),
+    "flaskiq": _flaskiq(POOL, faults.KINDS),
+    # Flaskiq in Celery's own pools.
+    "prefork": _flaskiq(CELERYS, faults.OF_CELERYS_POOLS),
     # Flaskiq, but a fetch does not record in flight what it takes.
-    "unsafe": Contestant("chaos.workload.unsafe_app", of_flaskiq, dead=dead_of_flaskiq),
-    "celery": Contestant("chaos.workload.celery_app", of_celery, hasten=let_the_hour_pass),
+    "unsafe": _flaskiq(POOL, faults.KINDS, "chaos.workload.unsafe_app"),
+    "celery": Contestant(
+        "chaos.workload.celery_app",
+        CELERYS,
+        faults.OF_CELERYS_POOLS,
+        of_celery,
+        waits=1,
+        hasten=let_the_hour_pass,
+    ),
 }

@@ -2,26 +2,36 @@
 
 A fault that ends or freezes a process excuses that its jobs run again. A cut connection and a
 restarted server excuse nothing: the process lives on, and a job is not started again while its
-process lives.
+process lives. Nor does the death of a node or of its template: the children that run jobs are
+processes of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from chaos import ledger
 from chaos.executions import Execution
 from chaos.ledger import Record
 
-WORKER_KILL = "worker-kill"  # kill -9 of a worker, parent and children
-CHILD_KILL = "child-kill"  # kill -9 of one child of a prefork worker
-FETCH_KILL = "fetch-kill"  # kill -9 of an idle worker while a job is on its way to it
+WORKER_KILL = "worker-kill"  # kill -9 of all processes of a worker at once
+NODE_KILL = "node-kill"  # kill -9 of the parent alone; its children are to end their jobs and leave
+TEMPLATE_KILL = "template-kill"  # kill -9 of the process alone from which children are forked
+CHILD_KILL = "child-kill"  # kill -9 of one child
+FETCH_KILL = "fetch-kill"  # kill -9 of an idle process while a job is on its way to it
 FREEZE = "freeze"  # STOP of a worker, CONT after more than its heartbeat's TTL
+CHILD_FREEZE = "child-freeze"  # the same of one child
 CUT = "cut"  # CLIENT KILL of all connections of a worker
 SERVER_KILL = "server-kill"  # kill -9 of the server, which reads its AOF at the restart
 
-KINDS = (WORKER_KILL, CHILD_KILL, FETCH_KILL, FREEZE, CUT, SERVER_KILL)
-EXCUSES = frozenset({WORKER_KILL, CHILD_KILL, FETCH_KILL, FREEZE})
+POISON = "poison"  # a job kills the process that runs it; not injected, it is among the jobs
+
+OF_CELERYS_POOLS = (WORKER_KILL, CHILD_KILL, FETCH_KILL, FREEZE, CUT, SERVER_KILL)
+KINDS = (*OF_CELERYS_POOLS, NODE_KILL, TEMPLATE_KILL, CHILD_FREEZE)
+FREEZES = frozenset({FREEZE, CHILD_FREEZE})
+EXCUSES = frozenset({WORKER_KILL, CHILD_KILL, FETCH_KILL, POISON, *FREEZES})
 
 ACK_WINDOW = 1.0
 """Seconds that an acknowledgement may wait for the next fetch."""
@@ -39,7 +49,8 @@ class Fault(NamedTuple):
     """It took effect between ``begin`` and ``struck``; from ``over`` on, a frozen process runs
     again and a killed server answers.
 
-    ``worker`` is None for the server; ``pid`` is set if only that process of the worker was hit.
+    ``worker`` is None for the server; ``pid`` is set if only that process of the worker was hit;
+    ``held`` are the jobs that were in flight in what was hit, running or not.
     """
 
     kind: str
@@ -48,6 +59,11 @@ class Fault(NamedTuple):
     over: float
     worker: str | None = None
     pid: int | None = None
+    held: int = 0
+
+    def is_of(self, worker: str, pid: int) -> bool:
+        """Whether it hit a process of a worker."""
+        return self.worker == worker and self.pid in (None, pid)
 
     def __str__(self) -> str:
         child = f", process {self.pid}" if self.pid else ""
@@ -61,7 +77,22 @@ class Faults:
         self._faults = sorted(faults, key=lambda fault: fault.begin)
 
     def __len__(self) -> int:
-        return len(self._faults)
+        """How many were injected."""
+        return sum(fault.kind != POISON for fault in self._faults)
+
+    def held(self) -> Counter[str]:
+        """How many jobs were in flight in what was hit, by the kind of the fault."""
+        held: Counter[str] = Counter()
+        for fault in self._faults:
+            held[fault.kind] += fault.held
+        return +held
+
+    def deaths(self, start: float, end: float) -> int:
+        """How often, between two times, a process died or seemed dead with all that it had in
+        flight, also what it had not begun."""
+        kinds = (WORKER_KILL, FETCH_KILL, *FREEZES)
+        here = (fault for fault in self._faults if fault.begin <= end and start <= fault.over)
+        return sum(fault.kind in kinds for fault in here)
 
     def outages(self, start: float, end: float) -> int:
         """How often the server was down between two times."""
@@ -69,11 +100,7 @@ class Faults:
 
     def that_hit(self, run: Execution) -> list[Fault]:
         """The faults of its process while it ran, or before it can count as acknowledged."""
-        mine = (
-            fault
-            for fault in self._faults
-            if fault.worker == run.worker and fault.pid in (None, run.pid)
-        )
+        mine = (fault for fault in self._faults if fault.is_of(run.worker, run.pid))
         holds_up = (None, run.worker)
         return [
             fault
@@ -88,17 +115,17 @@ class Faults:
         return [fault for fault in here if fault.worker is None or fault.worker in workers]
 
     def resumed(self, starts: Iterable[Record]) -> set[tuple[int, float]]:
-        """The starts, as process and time, that a freeze has put off: the first of each process
+        """The starts, as process and time, that a freeze has put off: the first of each thread
         right after it. The records are in the order of time."""
-        freezes = [fault for fault in self._faults if fault.kind == FREEZE]
-        first: dict[tuple[float, int], float] = {}
+        freezes = [fault for fault in self._faults if fault.kind in FREEZES]
+        first: dict[tuple[float, int, int], float] = {}
         for start in starts:
             for fault in freezes:
-                if fault.worker == start.writer and fault.over <= start.at:
-                    first.setdefault((fault.over, start.pid), start.at)
+                if fault.is_of(start.writer, start.pid) and fault.over <= start.at:
+                    first.setdefault((fault.over, start.pid, start.thread), start.at)
         return {
             (pid, at)
-            for (over, pid), at in first.items()
+            for (over, pid, _), at in first.items()
             if self._waited((None,), over, at) <= RESUMES_WITHIN
         }
 
@@ -112,3 +139,10 @@ class Faults:
                 reached = max(reached, min(fault.over + RECONNECT_WITHIN, end))
                 waited -= max(0.0, reached - since)
         return waited
+
+
+def poisonings(records: Iterable[Record]) -> Iterator[Fault]:
+    """Yield the deaths of processes by jobs that kill them."""
+    for each in records:
+        if each.event == ledger.DIE:
+            yield Fault(POISON, each.at, each.at, each.at, each.writer, each.pid)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import random
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
+
+import psutil
 
 from chaos import faults
 from chaos.faults import Fault
-from chaos.fleet import Fleet, Member, kill_process
+from chaos.fleet import Fleet, Member, kill_process, stop_process
 from chaos.posts import TRAP
 from chaos.server import Server
 
@@ -22,8 +27,29 @@ TARGET_WITHIN = 60
 """Seconds in which a worker must become fit for a fault."""
 
 
+WHOLE = 0.3
+"""How often all of an idle worker is killed, if one of its processes could be."""
+
+
+AIMED, AIMS_FOR = 0.7, 1.0
+"""How often a fault waits for a worker with jobs in flight that it has not begun, and how long."""
+
+
+class Target(NamedTuple):
+    """What a fault hits: a worker, or one process of it."""
+
+    member: Member
+    process: psutil.Process | None = None
+
+    def is_laden(self, held: Mapping[int, int]) -> bool:
+        """Whether one of its processes has jobs in flight that it has not begun."""
+        pids = [self.process.pid] if self.process else self.member.pids
+        return any(held.get(pid, 0) > self.member.shape.threads for pid in pids)
+
+
 class Injector:
-    """``ttl`` is the heartbeat's in seconds; ``push_trap`` sends jobs to the idle worker."""
+    """``ttl`` is the heartbeat's in seconds; ``push_trap`` sends jobs to the idle worker, whose
+    process waits in the server with so many ``waits``."""
 
     def __init__(
         self,
@@ -32,14 +58,16 @@ class Injector:
         chance: random.Random,
         ttl: float,
         push_trap: Callable[[int], None],
+        waits: int,
     ) -> None:
         self._server = server
         self._fleet = fleet
         self._chance = chance
         self._ttl = ttl
         self._push_trap = push_trap
+        self._waits = waits
         self._stops_first = False
-        self._frozen: list[tuple[float, Member, Fault]] = []
+        self._frozen: list[tuple[Callable[[], None], Fault]] = []
         self.done: list[Fault] = []
 
     def inject(self, kind: str) -> None:
@@ -51,6 +79,9 @@ class Injector:
             faults.FREEZE: self._freeze,
             faults.CUT: self._cut,
             faults.SERVER_KILL: self._kill_server,
+            faults.NODE_KILL: self._kill_node,
+            faults.TEMPLATE_KILL: self._kill_template,
+            faults.CHILD_FREEZE: self._freeze_child,
         }[kind]()
 
     def pause(self, seconds: float) -> None:
@@ -70,67 +101,102 @@ class Injector:
             self.pause(0.05)
 
     def _kill_worker(self) -> None:
-        member = self._pick(self._at_work)
-        begin = time.monotonic()
-        self._fleet.kill(member)
-        self._record(faults.WORKER_KILL, begin, member)
+        member, _ = self._pick(self._workers_at_work)
+        self._strike(faults.WORKER_KILL, partial(self._fleet.kill, member), member)
+
+    def _kill_node(self) -> None:
+        member, _ = self._pick(self._workers_at_work)
+        self._strike(faults.NODE_KILL, partial(self._fleet.kill_node, member), member)
+
+    def _kill_template(self) -> None:
+        member, _ = self._pick(self._workers_with_template)
+        if template := member.template():
+            self._strike(faults.TEMPLATE_KILL, partial(kill_process, template), member)
 
     def _kill_child(self) -> None:
-        member = self._pick(lambda: [each for each in self._at_work() if each.children()])
-        child = self._chance.choice(member.children())
-        begin = time.monotonic()
-        kill_process(child)
-        self._record(faults.CHILD_KILL, begin, member, pid=child.pid)
+        member, child = self._pick(self._children_at_work)
+        assert child
+        self._strike(faults.CHILD_KILL, partial(kill_process, child), member, child)
 
     def _kill_in_fetch(self) -> None:
-        """Kill the idle worker while another process pushes; the first time and every other time
-        it is stopped first, so that the server has answered and nobody has read the answer."""
-        member = self._pick(self._waiting_in_trap)
-        begin = time.monotonic()
+        """Kill the idle worker, or its only process that fetches, while another process pushes; the
+        first time and every other time it is stopped first, so that the server has answered and
+        nobody has read the answer."""
+        member, _ = self._pick(self._waiting_in_trap, aims=False)
+        children = member.children() if member.is_ours else []
+        child = children[0] if children and self._chance.random() > WHOLE else None
         self._stops_first = not self._stops_first
-        if self._stops_first:
-            self._stop_in_fetch(member)
-        else:
-            self._push_trap(self._chance.randint(1, 3))
-            time.sleep(self._chance.uniform(0, 0.02))
-        self._fleet.kill(member)
-        self._record(faults.FETCH_KILL, begin, member)
 
-    def _stop_in_fetch(self, member: Member) -> None:
+        def kill() -> None:
+            if self._stops_first:
+                self._stop_in_fetch(member, child)
+            else:
+                self._push_trap(self._chance.randint(1, 3))
+                time.sleep(self._chance.uniform(0, 0.02))
+            if child:
+                kill_process(child)
+            else:
+                self._fleet.kill(member)
+
+        self._strike(faults.FETCH_KILL, kill, member, child)
+
+    def _stop_in_fetch(self, member: Member, child: psutil.Process | None) -> None:
         """Stop a worker whose fetch takes a job; the wait before the fetch may end too early."""
+        stop = partial(stop_process, child) if child else member.stop
         for _ in range(MOST_TRAPPED):
-            member.stop()
+            stop()
             self._push_trap(1)
-            self._until(lambda: not self._is_blocked(member), 2)
-            if not self._until(lambda: self._server.client.llen(TRAP.name), 0.5):
+            self._until(lambda: not self._is_waiting(member), 2)
+            if not self._until(lambda: self._server.client.llen(TRAP), 0.5):
                 return
             member.signal(signal.SIGCONT)
             self._until(self._waiting_in_trap, TARGET_WITHIN)
-            member.stop()
+        stop()
 
     def _freeze(self) -> None:
-        member = self._pick(self._at_work)
-        begin = time.monotonic()
-        member.stop()
-        member.frozen = True
-        until = time.monotonic() + self._ttl + self._chance.uniform(1, 3)
-        fault = Fault(faults.FREEZE, begin, time.monotonic(), until, member.name)
-        self._frozen.append((until, member, fault))
+        member, _ = self._pick(self._workers_at_work)
 
-    def _thaw(self) -> None:
-        for entry in [entry for entry in self._frozen if entry[0] <= time.monotonic()]:
-            self._frozen.remove(entry)
-            _, member, fault = entry
+        def thaw() -> None:
             member.signal(signal.SIGCONT)
             member.frozen = False
+
+        self._strike(faults.FREEZE, member.stop, member)
+        member.frozen = True
+        self._leave_frozen(thaw)
+
+    def _freeze_child(self) -> None:
+        """The rest of the worker goes on, and is hit by other faults meanwhile."""
+        member, child = self._pick(self._children_at_work)
+        assert child
+
+        def thaw() -> None:
+            with suppress(psutil.NoSuchProcess):
+                child.resume()
+
+        self._strike(faults.CHILD_FREEZE, partial(stop_process, child), member, child)
+        self._leave_frozen(thaw)
+
+    def _leave_frozen(self, thaw: Callable[[], None]) -> None:
+        """Put off the end of the last fault."""
+        fault = self.done.pop()
+        over = fault.struck + self._ttl + self._chance.uniform(1, 3)
+        self._frozen.append((thaw, fault._replace(over=over)))
+
+    def _thaw(self) -> None:
+        for entry in [entry for entry in self._frozen if entry[1].over <= time.monotonic()]:
+            self._frozen.remove(entry)
+            thaw, fault = entry
+            thaw()
             self.done.append(fault._replace(over=time.monotonic()))
 
     def _cut(self) -> None:
-        member = self._pick(lambda: [each for each in self._ready() if self._connections(each)])
-        begin = time.monotonic()
-        for connection in self._connections(member):
-            self._server.client.client_kill_filter(_id=connection["id"])
-        self._record(faults.CUT, begin, member)
+        member, _ = self._pick(self._connected)
+
+        def cut() -> None:
+            for connection in self._connections(member):
+                self._server.client.client_kill_filter(_id=connection["id"])
+
+        self._strike(faults.CUT, cut, member)
 
     def _kill_server(self) -> None:
         """Mostly for a moment, now and then for longer than the heartbeat's TTL."""
@@ -142,36 +208,75 @@ class Injector:
         self._server.start()
         self.done.append(Fault(faults.SERVER_KILL, begin, struck, time.monotonic()))
 
-    def _record(self, kind: str, begin: float, member: Member, pid: int | None = None) -> None:
-        now = time.monotonic()
-        self.done.append(Fault(kind, begin, now, now, member.name, pid))
+    def _strike(
+        self,
+        kind: str,
+        blow: Callable[[], None],
+        member: Member,
+        child: psutil.Process | None = None,
+    ) -> None:
+        """Hit a worker, or one process of it, and record that."""
+        held, pids = self._held(), [child.pid] if child else member.pids
+        begin = time.monotonic()
+        blow()
+        struck, pid = time.monotonic(), child.pid if child else None
+        laden = sum(held[pid] for pid in pids)
+        self.done.append(Fault(kind, begin, struck, struck, member.name, pid, laden))
 
-    def _pick(self, candidates: Callable[[], Iterable[Member]]) -> Member:
-        found = self._until(lambda: list(candidates()), TARGET_WITHIN)
-        if not found:
+    def _pick(self, candidates: Callable[[], Sequence[Target]], *, aims: bool = True) -> Target:
+        """Choose by chance; if it ``aims``, mostly one that has more in flight than it
+        runs, if there is one soon."""
+        if not self._until(candidates, TARGET_WITHIN):
             raise RuntimeError(f"no worker was fit for the fault within {TARGET_WITHIN} s")
-        return self._chance.choice(found)
+
+        def laden() -> list[Target]:
+            targets, held = candidates(), self._held()
+            return [target for target in targets if target.is_laden(held)]
+
+        aims = aims and self._chance.random() < AIMED
+        found = (aims and self._until(laden, AIMS_FOR)) or candidates()
+        return self._chance.choice(found) if found else self._pick(candidates)
+
+    def _held(self) -> Counter[int]:
+        """How many jobs each process has in flight, if it runs Flaskiq."""
+        client, held = self._server.client, Counter[int]()
+        for key in client.scan_iter("flaskiq:inflight:*"):
+            held[int(key.split(":")[-2])] += int(client.hlen(key))  # host:pid:nonce
+        return held
 
     def _until(self, condition: Callable[[], T], seconds: float) -> T:
         deadline = time.monotonic() + seconds
         while not (value := condition()) and time.monotonic() < deadline:
-            self.pause(0.01)
+            self.pause(0.02)
         return value
 
     def _ready(self) -> list[Member]:
         return [member for member in self._fleet.members.values() if member.ready]
 
     def _at_work(self) -> list[Member]:
-        return [member for member in self._ready() if member.post != TRAP]
+        return [member for member in self._ready() if member.post.name != TRAP]
 
-    def _waiting_in_trap(self) -> list[Member]:
-        if self._server.client.llen(TRAP.name):
+    def _workers_at_work(self) -> list[Target]:
+        return [Target(member) for member in self._at_work() if member.tree()]
+
+    def _children_at_work(self) -> list[Target]:
+        return [Target(each, child) for each in self._at_work() for child in each.children()]
+
+    def _workers_with_template(self) -> list[Target]:
+        return [target for target in self._workers_at_work() if target.member.template()]
+
+    def _connected(self) -> list[Target]:
+        return [Target(member) for member in self._ready() if self._connections(member)]
+
+    def _waiting_in_trap(self) -> list[Target]:
+        if self._server.client.llen(TRAP):
             return []
-        trapped = (member for member in self._ready() if member.post == TRAP)
-        return [member for member in trapped if self._is_blocked(member)]
+        trapped = (member for member in self._ready() if member.post.name == TRAP)
+        return [Target(member) for member in trapped if self._is_waiting(member)]
 
-    def _is_blocked(self, member: Member) -> bool:
-        return any("b" in connection["flags"] for connection in self._connections(member))
+    def _is_waiting(self, member: Member) -> bool:
+        blocked = [each for each in self._connections(member) if "b" in each["flags"]]
+        return len(blocked) >= self._waits
 
     def _connections(self, member: Member) -> list[dict[str, Any]]:
         """What the server knows of the connections of a worker."""

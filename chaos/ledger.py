@@ -7,13 +7,14 @@ right after it. Times are of the monotonic clock, which all processes of a machi
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-START, DONE, FAIL = "start", "done", "fail"
+START, DONE, FAIL, DIE = "start", "done", "fail", "die"
 PUSH, PUSHED = "push", "pushed"
 
 
@@ -26,6 +27,7 @@ class Record(NamedTuple):
     writer: str
     pid: int
     at: float
+    thread: int = 0
 
     def __str__(self) -> str:
         attempt = f" attempt {self.attempt}" if self.attempt else ""
@@ -42,7 +44,8 @@ class Ledger:
 
     def write(self, event: str, job: int, attempt: int = 0) -> None:
         """Append one record."""
-        record = Record(event, job, attempt, self._writer, os.getpid(), time.monotonic())
+        pid, thread = os.getpid(), threading.get_native_id()
+        record = Record(event, job, attempt, self._writer, pid, time.monotonic(), thread)
         os.write(self._file(record.pid), (" ".join(map(str, record)) + "\n").encode())
 
     @contextmanager
@@ -75,5 +78,5 @@ def size(folder: Path) -> int:
 
 
 def _parse(line: str) -> Record:
-    event, job, attempt, writer, pid, at = line.split(" ")
-    return Record(event, int(job), int(attempt), writer, int(pid), float(at))
+    event, job, attempt, writer, pid, at, thread = line.split(" ")
+    return Record(event, int(job), int(attempt), writer, int(pid), float(at), int(thread))

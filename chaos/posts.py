@@ -1,4 +1,4 @@
-"""The posts: the places of the fleet, and the queues that they serve."""
+"""The posts: the places of the fleet, the queues that they serve, and who serves them."""
 
 from __future__ import annotations
 
@@ -7,17 +7,36 @@ from typing import NamedTuple
 
 QUEUES = ("critical", "default", "low")
 
+OURS = "flaskiq"
+"""The name of our own pool."""
+
+TRAP = "trap"
+"""The post whose worker is idle unless a job is sent to trap it."""
+
+NAMES = ("first", "second", "third", "fourth", TRAP)
+
+ALL_QUEUES = (*QUEUES, *NAMES)
+
+
+class Shape(NamedTuple):
+    """How a worker runs jobs: ``size`` processes (or threads, in Celery's pool of that name) with
+    so many ``threads`` each, and for each thread so many jobs in hand."""
+
+    pool: str
+    size: int = 1
+    threads: int = 1
+    prefetch: int = 1
+
 
 class Post(NamedTuple):
-    """A place that always has a worker; its workers use one pool after the other.
+    """A place that always has a worker; its workers take one shape after the other.
 
     Each post has a queue of its own besides ``shared``, called like it, so that a job can be meant
     for one worker: to trap it, or to see that it still takes jobs.
     """
 
     name: str
-    pools: Sequence[str]
-    concurrency: int
+    shapes: Sequence[Shape]
     shared: Sequence[str] = QUEUES
 
     @property
@@ -26,15 +45,19 @@ class Post(NamedTuple):
         return (*self.shared, self.name)
 
 
-TRAP = Post("trap", ("solo", "threads", "prefork"), 1, shared=())
-"""Its worker is idle unless a job is sent to trap it."""
-
-POSTS = (
-    Post("first", ("solo",), 1),
-    Post("second", ("threads",), 3),
-    Post("third", ("solo", "threads"), 1),
-    Post("prefork", ("prefork",), 2),
-    TRAP,
+CELERYS = (
+    Post("first", (Shape("solo"),)),
+    Post("second", (Shape("threads", 3),)),
+    Post("third", (Shape("solo"), Shape("threads"))),
+    Post("fourth", (Shape("prefork", 2),)),
+    Post(TRAP, (Shape("solo"), Shape("threads"), Shape("prefork")), shared=()),
 )
+"""All of Celery's own pools."""
 
-ALL_QUEUES = (*QUEUES, *(post.name for post in POSTS))
+POOL = (
+    Post("first", (Shape(OURS, 2),)),
+    Post("second", (Shape(OURS, 2, prefetch=16),)),
+    Post("third", (Shape(OURS, 2, threads=3, prefetch=16), Shape(OURS, 2, threads=3))),
+    Post(TRAP, (Shape(OURS, threads=3, prefetch=16), Shape(OURS), Shape(OURS, prefetch=16)), ()),
+)
+"""Our own: strict, with batches, and with several jobs at a time in each process."""

@@ -15,12 +15,17 @@ AFTER = 5.0
 
 def lines(account: Account, records: Sequence[Record]) -> Iterator[str]:
     """Yield the lines before the last one."""
+    yield f"jobs in flight in what was hit: {_counts(account.faults.held())}"
     yield f"executions hit while they ran: {_counts(account.hits)}"
     yield f"duplicates explained: {_counts(account.duplicates)}"
+    ended = {why: f"{seconds:.2f} s" for why, seconds in account.ended.items() if seconds}
+    yield f"of them some had ended before: {_counts(ended)}"
     if account.stuck:
         yield f"stuck: {_counts(account.stuck)}"
     if account.buried:
-        yield f"buried after {MOST_DEATHS} deaths: {len(account.buried)}"
+        buried, poisoned = len(account.buried), len(account.poisoned)
+        yield f"buried after {MOST_DEATHS} deaths: {buried}, of them {poisoned} poisoned"
+    yield from account.complaints
     for job in account.lost[:EXAMPLES]:
         yield f"lost: job {job}{' (in the dead set)' if job in account.dead else ''}"
         yield from _history(job, records, account.faults)
@@ -44,5 +49,5 @@ def _history(job: int, records: Sequence[Record], faults: Faults) -> Iterator[st
         yield f"  {at - records[0].at:8.2f} s  {line}"
 
 
-def _counts(counts: Mapping[str, int]) -> str:
+def _counts(counts: Mapping[str, object]) -> str:
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or "none"

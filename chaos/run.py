@@ -15,16 +15,16 @@ from pathlib import Path
 
 import click
 
-from chaos import ledger
+from chaos import ledger, logs
 from chaos.account import Account
-from chaos.contestants import CONTESTANTS
-from chaos.faults import Faults
+from chaos.contestants import CONTESTANTS, Contestant
+from chaos.faults import Faults, poisonings
 from chaos.fleet import ROOT, Fleet
 from chaos.injector import MOST_TRAPPED, Injector
-from chaos.posts import POSTS, TRAP, Post
+from chaos.posts import TRAP
 from chaos.server import Server
 
-PROBES = len(POSTS)
+PROBES = 4
 """Jobs that are sent to each worker at the end: all must still take jobs."""
 
 QUIET = 4
@@ -32,6 +32,11 @@ QUIET = 4
 
 SETTLES_WITHIN = 600
 """Seconds after the last fault in which all must be over."""
+
+
+def probes(contestant: Contestant) -> int:
+    """How many jobs are kept for the end."""
+    return PROBES * len(contestant.fleet)
 
 
 @dataclass(frozen=True)
@@ -99,31 +104,44 @@ class Run:
             stack.callback(self._producer.stop)
             self._second_producer = Producer("second-producer", self._folder, env)
             stack.callback(self._second_producer.stop)
-            fleet = Fleet(f"{self._contestant.app}:celery_app", self._folder, env)
+            app, posts = self._contestant.app, self._contestant.fleet
+            fleet = Fleet(f"{app}:celery_app", posts, self._folder, env)
             stack.callback(fleet.stop)
             self._injector = Injector(
-                self._server, fleet, self._chance, self._plan.ttl, partial(self._push_to, TRAP)
+                self._server,
+                fleet,
+                self._chance,
+                self._plan.ttl,
+                partial(self._push_to, TRAP),
+                self._contestant.waits,
             )
             self._strike()
             stuck = self._settle()
             dead = self._contestant.dead(self._server.client)
-            for each in fleet.ended_alone:
-                click.echo(f"ended by itself: {each}")
-        records, faults = ledger.read(self._folder), Faults(self._injector.done)
-        return Account.draw_up(self._plan.jobs, records, faults, stuck=stuck, dead=dead)
+        records = ledger.read(self._folder)
+        faults = Faults([*self._injector.done, *poisonings(records)])
+        return Account.draw_up(
+            self._plan.jobs,
+            records,
+            faults,
+            stuck=stuck,
+            dead=dead,
+            complaints=[*fleet.complaints, *logs.complaints(self._folder)],
+        )
 
     def _environ(self) -> dict[str, str]:
         ours = ("CELERY_", "FLASKIQ_", "FLASK_", "BROKER_", "CHAOS_")
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         return {
             **inherited,
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "src"))),
             "PYTHONDONTWRITEBYTECODE": "1",
             "CELERY_BROKER_URL": self._server.url,
             "FLASKIQ_HEARTBEAT_TTL": str(self._plan.ttl),
             "CHAOS_APP": self._contestant.app,
             "CHAOS_FOLDER": str(self._folder),
             "CHAOS_SEED": str(self._plan.seed),
+            "CHAOS_POISON": "yes" if self._contestant.poison else "",
             **self._contestant.env,
         }
 
@@ -136,10 +154,10 @@ class Run:
             self._injector.pause(self._chance.uniform(0.3, 3))
             self._injector.inject(kind)
             click.echo(f"{time.monotonic() - started:6.1f} s  {place:3}/{len(kinds)}  {kind}")
-        self._push_until(self._plan.jobs - PROBES)
+        self._push_until(self._plan.jobs - self._probes)
         self._injector.finish()
-        for post in POSTS:
-            self._push_to(post, 1)
+        for post in self._contestant.fleet:
+            self._push_to(post.name, PROBES)
 
     def _kinds(self) -> list[str]:
         """Every kind equally often, in an order by chance."""
@@ -150,16 +168,20 @@ class Run:
 
     def _share(self, place: int, of: int) -> int:
         """The number of jobs that are pushed before a fault; the rest is kept for traps."""
-        return (self._plan.jobs - PROBES - MOST_TRAPPED * of) * place // of
+        return (self._plan.jobs - self._probes - MOST_TRAPPED * of) * place // of
 
     def _push_until(self, last: int) -> None:
         if last > self._pushed:
             self._producer.push(self._pushed, last)
             self._pushed = last
 
-    def _push_to(self, post: Post, count: int) -> None:
+    @property
+    def _probes(self) -> int:
+        return probes(self._contestant)
+
+    def _push_to(self, post: str, count: int) -> None:
         """Push jobs that only the worker of ``post`` serves."""
-        self._second_producer.push(self._pushed, self._pushed + count, post.name)
+        self._second_producer.push(self._pushed, self._pushed + count, post)
         self._pushed += count
 
     def _settle(self) -> dict[str, int]:

@@ -21,7 +21,11 @@ from chaos.ledger import PUSH, PUSHED
 from chaos.workload import jobs
 from chaos.workload.jobs import Job
 
-BURST, PAUSE = 20, 0.08
+BURSTS = (20, 200)
+"""Jobs of a burst on average: of most, and of some behind which the queues are long for a while."""
+SOME = 0.2
+PAUSE = 0.004
+"""Seconds for each job on average."""
 
 app = importlib.import_module(os.environ["CHAOS_APP"])
 # A push is repeated here, where the ledger sees it.
@@ -48,16 +52,17 @@ def push_planned(seed: int, first: int, last: int) -> None:
     burst = 0
     for number in range(first, last):
         if not burst:
-            time.sleep(chance.uniform(0, 2 * PAUSE))
-            burst = chance.randint(1, 2 * BURST)
+            burst = chance.randint(1, 2 * BURSTS[chance.random() < SOME])
+            time.sleep(burst * PAUSE * chance.uniform(0, 2))
         burst -= 1
         push(jobs.plan(seed, number))
 
 
 def push_at_once(seed: int, first: int, last: int, queue: str) -> None:
-    """Push to one queue, without delay."""
+    """Push to one queue, without delay or poison."""
     for number in range(first, last):
-        push(replace(jobs.plan(seed, number), queue=queue, delay=0.0))
+        job = replace(jobs.plan(seed, number), queue=queue, delay=0.0)
+        push(replace(job, failures=max(0, job.failures)))
 
 
 def main() -> None:
