@@ -57,13 +57,18 @@ TOTALS = 1.0
 
 @dataclass(frozen=True)
 class Spec:
-    """How a child is to work; ``soft`` and ``hard`` are the worker's own limits in seconds."""
+    """How a child is to work.
+
+    ``soft`` and ``hard`` are the worker's own limits in seconds, ``lifetime`` the jobs after which
+    the child is replaced, 0 for never.
+    """
 
     index: int
     hostname: str
     queues: list[str]
     threads: int
     multiplier: int
+    lifetime: int
     soft: float | None
     hard: float | None
     events: bool
@@ -86,6 +91,7 @@ class Child:
         self._loops: list[Loop] = []
         self._has_ended = threading.Event()
         self._told_totals = 0.0
+        self._is_worn = False
         self._poked, self._poke = os.pipe()
 
     def run(self) -> None:
@@ -106,7 +112,7 @@ class Child:
             tell=self._tell_identity,
         )
         self._fetcher.before_wait = self._events.flush
-        self._fetcher.is_held = lambda: self._limits.is_any_exceeded
+        self._fetcher.is_held = self._is_held
         self._executor = Executor(
             self._app,
             self._spec.hostname,
@@ -146,6 +152,19 @@ class Child:
                 self._has_ended.wait(1)
             else:
                 return
+
+    def _is_held(self) -> bool:
+        """Whether it must fetch nothing: it is to be ended, or to leave, very soon."""
+        if self._limits.is_any_exceeded:
+            return True
+        lifetime, executed = self._spec.lifetime, self._slots.executed
+        if not lifetime or executed < lifetime:
+            return False
+        if not self._is_worn:
+            self._is_worn = True
+            self._wire.send({"worn": executed})
+        # Some more, until another is there.
+        return executed >= lifetime + lifetime // 10
 
     def _work(self, thread: int) -> None:
         while (caught := self._fetcher.next()) is not None:

@@ -10,9 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+import psutil
+
 from flaskiq.runtime.pool.slots import Execution, Slots
 from flaskiq.runtime.pool.template import Template, TemplateGoneError
 from flaskiq.runtime.pool.wire import Wire
+
+_ASLEEP = (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP, psutil.STATUS_ZOMBIE)
 
 
 @dataclass(eq=False)
@@ -69,6 +73,13 @@ class ChildProcess:
         if self.code is None:
             self.code = self._ask()
         return self.code is not None
+
+    @property
+    def is_awake(self) -> bool:
+        """Whether it is there and not stopped: one that is frozen is to seem dead."""
+        with suppress(psutil.Error):
+            return psutil.Process(self.pid).status() not in _ASLEEP
+        return False
 
     def _ask(self) -> int | None:
         try:

@@ -14,12 +14,14 @@ from typing import Any
 from celery.worker import state
 from redis import RedisError
 
+from flaskiq.broker.process import BEATS
 from flaskiq.runtime.pool.child import Spec
 from flaskiq.runtime.pool.child_process import ChildProcess, pair
 from flaskiq.runtime.pool.settle import Settlement
 from flaskiq.runtime.pool.slots import Memory
 from flaskiq.runtime.pool.succession import Succession
 from flaskiq.runtime.pool.template import TemplateGoneError
+from flaskiq.settings.kinds import tidy
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +53,8 @@ class Lifetime:
 class Children:
     """The children of one node.
 
-    ``wanted`` is how many there are to be, ``brief`` tells a new one how to work.
+    ``wanted`` is how many there are to be, ``brief`` tells a new one how to work, and ``ttl`` is how
+    many seconds a heartbeat lasts.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Children:
         templates: Succession,
         settlement: Settlement,
         lifetime: Lifetime,
+        ttl: float,
         brief: Callable[[int], Spec],
     ) -> None:
         self.wanted = wanted
@@ -71,7 +75,8 @@ class Children:
         self._ended: list[ChildProcess] = []
         self._to_renew: list[ChildProcess] = []
         self._executed = 0
-        self._looked_at = self._spawns_from = 0.0
+        self._ttl = ttl
+        self._looked_at = self._spawns_from = self._beats_at = 0.0
         self._hub: Any = None
 
     def __iter__(self) -> Iterator[ChildProcess]:
@@ -118,6 +123,7 @@ class Children:
         self._hear(child)
         if child.wire.is_closed:
             self._hub.remove_reader(child.wire.fileno())
+        if child.wire.is_closed or self._lifetime.is_over(child):
             self.look()
 
     def _hear(self, child: ChildProcess) -> None:
@@ -126,6 +132,7 @@ class Children:
     def look(self) -> None:
         """Look after all of them once."""
         self._enforce_limits()
+        self._beat()
         # The end of its wire tells of the end of a child, unless a job has passed that on.
         looks = monotonic() > self._looked_at + LOOK
         if looks:
@@ -145,7 +152,19 @@ class Children:
         for child in self._living:
             for each in child.executing():
                 if each.hard and now > each.hard:
-                    child.kill_for(each, seconds=round(each.hard - each.started, 3))
+                    child.kill_for(each, seconds=tidy(round(each.hard - each.started, 3)))
+
+    def _beat(self) -> None:
+        """Beat for them: a job that keeps the interpreter keeps its process from doing so."""
+        if monotonic() < self._beats_at:
+            return
+        self._beats_at = monotonic() + self._ttl / BEATS
+        awake = [child for child in self._living if child.identity and child.is_awake]
+        try:
+            for child in awake:
+                self._settlement.beat(str(child.identity), self._ttl)
+        except (RedisError, OSError) as error:
+            logger.debug("The node does not beat for its children: %s", error)
 
     # Those who end.
 

@@ -102,6 +102,7 @@ class FetchPool(_Pool):
             templates,
             Settlement(books),
             self._lifetime,
+            self._ttl,
             self._brief,
         )
         self._children.fill()
@@ -110,6 +111,10 @@ class FetchPool(_Pool):
     def did_start_ok(self) -> bool:
         """Whether there is a child."""
         return bool(len(self._children))
+
+    @property
+    def _ttl(self) -> float:
+        return float(self.app.conf.broker_transport_options["heartbeat_ttl"])
 
     @property
     def _lifetime(self) -> Lifetime:
@@ -129,6 +134,7 @@ class FetchPool(_Pool):
             queues=self.queues,
             threads=self.threads,
             multiplier=self._multiplier,
+            lifetime=self._lifetime.jobs,
             soft=self.options.get("soft_timeout"),
             hard=self.options.get("timeout"),
             events=self._wants_events,
@@ -211,9 +217,8 @@ class FetchPool(_Pool):
         batch = self._tally.batch()
         if batch is None:
             return
-        ttl = float(self.app.conf.broker_transport_options["heartbeat_ttl"])
         try:
-            self.open_store().statistics.record(self._identity, batch, {}, ttl)
+            self.open_store().statistics.record(self._identity, batch, {}, self._ttl)
         except (RedisError, OSError) as error:
             logger.warning("What was counted is written later: %s", error)
         else:

@@ -117,6 +117,10 @@ class Settlement:
     def __init__(self, books: Books) -> None:
         self._books = books
 
+    def beat(self, identity: str, ttl: float) -> None:
+        """Say for a child that it lives."""
+        self._books.open_store().processes.beat(identity, ttl)
+
     def settle(self, child: ChildProcess, *, is_counted: bool) -> Counter[str]:
         """Settle a child, and return what became of its jobs; safe to repeat after an error.
 

@@ -11,10 +11,8 @@
 if redis.call('PEXPIRE', KEYS[1], ARGV[2]) == 0 then
   redis.call('SET', KEYS[1], 1, 'PX', ARGV[2])
 end
-if #ARGV > 2 then
-  redis.call('HSET', KEYS[5], unpack(ARGV, 3))
-  redis.call('PEXPIRE', KEYS[5], ARGV[2])
-end
+if #ARGV > 2 then redis.call('HSET', KEYS[5], unpack(ARGV, 3)) end
+redis.call('PEXPIRE', KEYS[5], ARGV[2])
 redis.call('PEXPIRE', KEYS[6], ARGV[2])
 return {
   redis.call('SISMEMBER', KEYS[2], ARGV[1]),
