@@ -59,8 +59,9 @@ class Contestant:
     ``pending`` counts jobs by place; ``hasten`` is called when nothing has moved for a while;
     after ``patience`` seconds in which nothing moved, nothing ever will. ``dead`` are the numbers
     of jobs that were buried; ``poison``: some jobs kill the process that runs them, which not
-    everybody survives. An idle process waits in the server with so many ``waits``: for a job, and
-    with Flaskiq for a job to come due.
+    everybody survives. It ``answers`` for its workers: that none ends by itself, and so on. An idle
+    process waits in the server with so many ``waits``: for a job, and with Flaskiq for a job to
+    come due.
     """
 
     app: str
@@ -71,6 +72,7 @@ class Contestant:
     hasten: Callable[[Redis], None] = nothing
     dead: Callable[[Redis], Collection[int]] = nobody
     poison: bool = False
+    answers: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
     patience: float = 45
 
@@ -78,7 +80,17 @@ class Contestant:
 def _flaskiq(
     fleet: Sequence[Post], kinds: Sequence[str], app: str = "chaos.workload.flaskiq_app"
 ) -> Contestant:
-    return Contestant(app, fleet, kinds, of_flaskiq, waits=2, dead=dead_of_flaskiq, poison=True)
+    return Contestant(
+        app,
+        fleet,
+        kinds,
+        of_flaskiq,
+        waits=2,
+        dead=dead_of_flaskiq,
+        poison=True,
+        # Celery's prefork ends with a traceback when a child dies while it connects again.
+        answers=fleet is POOL,
+    )
 
 
 CONTESTANTS = {

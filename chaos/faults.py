@@ -2,7 +2,7 @@
 
 A fault that ends or freezes a process excuses that its jobs run again. A cut connection and a
 restarted server excuse nothing: the process lives on, and a job is not started again while its
-process lives. Nor does the death of a node or of its template: the children that run jobs are
+process lives. Nor does the death of a parent or of its template: the children that run jobs are
 processes of their own.
 """
 
@@ -17,7 +17,9 @@ from chaos.executions import Execution
 from chaos.ledger import Record
 
 WORKER_KILL = "worker-kill"  # kill -9 of all processes of a worker at once
-NODE_KILL = "node-kill"  # kill -9 of the parent alone; its children are to end their jobs and leave
+PARENT_KILL = (
+    "parent-kill"  # kill -9 of the parent alone; its children are to end their jobs and leave
+)
 TEMPLATE_KILL = "template-kill"  # kill -9 of the process alone from which children are forked
 CHILD_KILL = "child-kill"  # kill -9 of one child
 FETCH_KILL = "fetch-kill"  # kill -9 of an idle process while a job is on its way to it
@@ -29,7 +31,7 @@ SERVER_KILL = "server-kill"  # kill -9 of the server, which reads its AOF at the
 POISON = "poison"  # a job kills the process that runs it; not injected, it is among the jobs
 
 OF_CELERYS_POOLS = (WORKER_KILL, CHILD_KILL, FETCH_KILL, FREEZE, CUT, SERVER_KILL)
-KINDS = (*OF_CELERYS_POOLS, NODE_KILL, TEMPLATE_KILL, CHILD_FREEZE)
+KINDS = (*OF_CELERYS_POOLS, PARENT_KILL, TEMPLATE_KILL, CHILD_FREEZE)
 FREEZES = frozenset({FREEZE, CHILD_FREEZE})
 EXCUSES = frozenset({WORKER_KILL, CHILD_KILL, FETCH_KILL, POISON, *FREEZES})
 

@@ -21,7 +21,7 @@ from chaos.posts import OURS, Post, Shape
 ROOT = Path(__file__).parents[1]
 STOPS_WITHIN = 20
 LEAVES_WITHIN = 10
-"""Seconds in which the children of a killed node end, when nothing is to be done any more."""
+"""Seconds in which the children of a killed parent end, when nothing is to be done any more."""
 
 STILL = (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE)
 
@@ -152,7 +152,7 @@ class Fleet:
         self._killed.add(member.name)
         member.kill()
 
-    def kill_node(self, member: Member) -> None:
+    def kill_parent(self, member: Member) -> None:
         """Kill the parent of a worker alone; the next :meth:`tend` replaces it."""
         self._killed.add(member.name)
         self._orphaned.append(member)

@@ -79,7 +79,7 @@ class Injector:
             faults.FREEZE: self._freeze,
             faults.CUT: self._cut,
             faults.SERVER_KILL: self._kill_server,
-            faults.NODE_KILL: self._kill_node,
+            faults.PARENT_KILL: self._kill_parent,
             faults.TEMPLATE_KILL: self._kill_template,
             faults.CHILD_FREEZE: self._freeze_child,
         }[kind]()
@@ -104,9 +104,9 @@ class Injector:
         member, _ = self._pick(self._workers_at_work)
         self._strike(faults.WORKER_KILL, partial(self._fleet.kill, member), member)
 
-    def _kill_node(self) -> None:
+    def _kill_parent(self) -> None:
         member, _ = self._pick(self._workers_at_work)
-        self._strike(faults.NODE_KILL, partial(self._fleet.kill_node, member), member)
+        self._strike(faults.PARENT_KILL, partial(self._fleet.kill_parent, member), member)
 
     def _kill_template(self) -> None:
         member, _ = self._pick(self._workers_with_template)

@@ -120,13 +120,13 @@ class Run:
             dead = self._contestant.dead(self._server.client)
         records = ledger.read(self._folder)
         faults = Faults([*self._injector.done, *poisonings(records)])
+        complaints = [*fleet.complaints, *logs.complaints(self._folder)]
+        if not self._contestant.answers:
+            for each in complaints:
+                click.echo(f"of no account: {each}")
+            complaints = []
         return Account.draw_up(
-            self._plan.jobs,
-            records,
-            faults,
-            stuck=stuck,
-            dead=dead,
-            complaints=[*fleet.complaints, *logs.complaints(self._folder)],
+            self._plan.jobs, records, faults, stuck=stuck, dead=dead, complaints=complaints
         )
 
     def _environ(self) -> dict[str, str]:

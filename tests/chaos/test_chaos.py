@@ -139,7 +139,7 @@ def test_no_acknowledgement_is_expected_while_the_server_is_down(
         [fault("cut", 2)],
         [fault("server-kill", 2, None)],
         [fault("worker-kill", 9.5)],
-        [fault("node-kill", 2)],
+        [fault("parent-kill", 2)],
         [fault("template-kill", 2)],
     ],
     ids=[
