@@ -38,7 +38,11 @@ FLAGS = (
         type=click.IntRange(min=1),
         help="Jobs at a time in each of them; by default 1, so that each job is isolated.",
     ),
-    click.option("--pool", type=click.Choice(POOLS), help="What runs jobs; by default flaskiq."),
+    click.option(
+        "--pool",
+        type=click.Choice(POOLS),
+        help="What runs jobs; by default flaskiq. With celery worker: worker_pool='flaskiq'.",
+    ),
     click.option(
         "--prefetch-multiplier",
         metavar="N",

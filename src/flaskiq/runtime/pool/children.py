@@ -53,8 +53,8 @@ class Lifetime:
 class Children:
     """The children of one node.
 
-    ``wanted`` is how many there are to be, ``brief`` tells a new one how to work, and ``ttl`` is how
-    many seconds a heartbeat lasts.
+    ``wanted`` is how many there are to be, ``brief`` tells a new one how to work. A heartbeat lasts
+    ``ttl`` seconds.
     """
 
     def __init__(
