@@ -20,7 +20,7 @@ from flaskiq.cli.birth import birth
 from flaskiq.cli.pidfile import Pidfile
 from flaskiq.cli.worker_options import WorkerOptions
 from flaskiq.cli.worker_record import Record, Records
-from flaskiq.runtime.pool import template
+from flaskiq.runtime.pools import TEMPLATE
 
 PROGRAM = Path(__file__).with_name("program") / "flaskiq_worker.py"
 
@@ -48,7 +48,7 @@ class WorkerLaunch:
 
     def here(self, options: WorkerOptions) -> int:
         """Run a worker in this process until it ends, and return its exit code."""
-        if template.is_wanted():
+        if TEMPLATE in os.environ:
             return options.run(options.name or "template")
         try:
             record = self._announce(options)

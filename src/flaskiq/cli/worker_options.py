@@ -13,6 +13,7 @@ import click
 from celery import Celery
 from celery.bin.base import CLIContext
 from celery.bin.worker import worker
+from celery.concurrency import get_implementation
 from celery.platforms import EX_FAILURE
 from celery.utils import sysinfo
 from celery.utils.nodenames import node_format
@@ -21,8 +22,7 @@ from click.core import ParameterSource
 
 from flaskiq.cli.group import INTERRUPTED
 from flaskiq.errors import did_you_mean
-from flaskiq.runtime.pool import FetchPool
-from flaskiq.runtime.pools import pool_name
+from flaskiq.runtime.pools import OURS, fetches, pool_name
 from flaskiq.settings.kinds import WEIGHTS
 
 cpu_budget: Any = vars(sysinfo)["cpu_budget"]  # the stubs lack it
@@ -50,7 +50,7 @@ class WorkerOptions:
         if self._source("pool") is ParameterSource.DEFAULT and not celery.conf.value_set_for(
             "worker_pool"
         ):
-            self._params["pool"] = FetchPool
+            self._params["pool"] = get_implementation(OURS)
         self.typed = tuple(_tidy(words))
         self.queues, self.weights = _split(self._params["queues"] or ())
 
@@ -99,7 +99,7 @@ class WorkerOptions:
             conf = self._celery.conf
             options = {**conf.broker_transport_options, "queue_weights": self.weights}
             conf.broker_transport_options = options
-        if self._params["pool"] is FetchPool and not self._params["concurrency"]:
+        if fetches(self._params["pool"]) and not self._params["concurrency"]:
             self._params["concurrency"] = cpu_budget().count
         self._params.update(hostname=node, queues=list(self.queues), detach=False, pidfile=None)
         if self._source("loglevel") is ParameterSource.DEFAULT:

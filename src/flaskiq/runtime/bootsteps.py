@@ -16,7 +16,7 @@ from redis import RedisError
 
 from flaskiq.broker.connection import open_store
 from flaskiq.broker.process import processes
-from flaskiq.runtime import refused, request
+from flaskiq.runtime import pools, refused, request
 from flaskiq.runtime.death import Verdict
 from flaskiq.runtime.facts import facts_of, running
 from flaskiq.runtime.failures import fail
@@ -24,8 +24,6 @@ from flaskiq.runtime.loops.loop import Loop
 from flaskiq.runtime.loops.promoter import Promoter
 from flaskiq.runtime.loops.reaper import Reaper
 from flaskiq.runtime.loops.recorder import Recorder
-from flaskiq.runtime.pool import FetchPool
-from flaskiq.runtime.pool.consumer import Supervision
 from flaskiq.runtime.stop import arm_on_shutdown, install_quiet, push_back_prefetched
 from flaskiq.store.store import REMEMBERED, Store
 
@@ -51,6 +49,18 @@ def _record_the_rest(**_: Any) -> None:
             logger.warning("The last counts are lost, since Redis is out of reach: %s", error)
 
 
+class Preparation(bootsteps.Step):
+    """Worker step that prepares a worker for our own pool.
+
+    All steps are made before the first of them is included, the consumer as the last.
+    """
+
+    def __init__(self, worker: Any, **kwargs: Any) -> None:
+        if pools.fetches(worker.pool_cls):
+            worker.pool_cls.prepare(worker)
+        super().__init__(worker, **kwargs)
+
+
 class Loops(bootsteps.StartStopStep):
     """Worker step: the loops run from after the pool has forked until the worker has stopped."""
 
@@ -66,7 +76,7 @@ class Loops(bootsteps.StartStopStep):
         request.install(app)
         if not worker.task_events:
             calm(worker.consumer)
-        if isinstance(worker.pool, FetchPool):
+        if pools.fetches(worker.pool):
             return  # the loops run in its children, and it stops them by itself
         # At the end of a connection Celery makes the pool forget what no child has begun, and some
         # of it runs all the same. Here a job stays in hand over any number of connections.
@@ -99,7 +109,7 @@ class Loops(bootsteps.StartStopStep):
 
     def stop(self, worker: Any) -> None:
         """Stop them; running jobs end after this, and then the channel takes its leave."""
-        if isinstance(worker.pool, FetchPool):
+        if pools.fetches(worker.pool):
             return
         for loop in self._loops:
             loop.stop()
@@ -122,7 +132,7 @@ class Reconcile(bootsteps.StartStopStep):
     def start(self, consumer: Any) -> None:
         """Take up the channel that was opened."""
         channel = consumer.task_consumer.channel
-        if isinstance(consumer.pool, FetchPool):
+        if pools.fetches(consumer.pool):
             learn_revoked(channel.store)
             consumer.pool.tell_revoked()
             return
@@ -180,5 +190,5 @@ def push_back_dropped(pool: Any, channel: Any) -> None:
 
 def install(celery: Celery) -> None:
     """Add the steps to the workers of an app."""
-    celery.steps["worker"].update((Supervision, Loops))
+    celery.steps["worker"].update((Preparation, Loops))
     celery.steps["consumer"].add(Reconcile)

@@ -18,7 +18,7 @@ from celery.worker.control import Panel, control_command, inspect_command
 
 from flaskiq.broker.control import cancel
 from flaskiq.message import read
-from flaskiq.runtime.pool import FetchPool
+from flaskiq.runtime import pools
 from flaskiq.runtime.stop import quiet
 from flaskiq.store.job_set import Entry
 from flaskiq.store.store import Store
@@ -56,7 +56,7 @@ def revoke(
 def quiet_process(state: Any, process: str, **_: Any) -> dict[str, str]:
     """Tell one process to fetch no more jobs, as the signal TSTP does."""
     pool = state.consumer.pool
-    if isinstance(pool, FetchPool):
+    if pools.fetches(pool):
         if not pool.quiet(process):
             return {}
     elif _is(state, process):
@@ -70,7 +70,7 @@ def quiet_process(state: Any, process: str, **_: Any) -> dict[str, str]:
 def stop_process(state: Any, process: str, **_: Any) -> dict[str, str]:
     """Tell one process to end as the signal TERM does."""
     pool = state.consumer.pool
-    if isinstance(pool, FetchPool):
+    if pools.fetches(pool):
         is_here = pool.replace(process)
     elif is_here := _is(state, process):
         os.kill(os.getpid(), signal.SIGTERM)
@@ -93,7 +93,7 @@ def _channel(state: Any) -> Any:
 def _speaks_for_all(state: Any, channel: Any) -> bool:
     """Whether this worker is the one that tells what all workers share: each would repeat it."""
     pool = state.consumer.pool
-    own = pool.identities if isinstance(pool, FetchPool) else {channel.process.id}
+    own = pool.identities if pools.fetches(pool) else {channel.process.id}
     return min(channel.store.processes.live(), default=None) in own
 
 

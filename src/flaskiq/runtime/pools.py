@@ -15,6 +15,18 @@ OURS = "flaskiq"
 
 vars(concurrency)["ALIASES"][OURS] = "flaskiq.runtime.pool:FetchPool"
 
+TEMPLATE = "_FLASKIQ_TEMPLATE"
+"""Environment variable that tells a program to be a template of our pool, and no worker."""
+
+
+def fetches(pool: Any) -> bool:
+    """Whether a pool, or a class of pools, is our own: its children fetch for themselves.
+
+    By a mark, so that only a worker with this pool loads it.
+    """
+    return bool(getattr(pool, "fetches", False))
+
+
 LIMITS: dict[str, frozenset[str]] = {
     OURS: frozenset({"soft", "hard"}),
     "prefork": frozenset({"soft", "hard"}),

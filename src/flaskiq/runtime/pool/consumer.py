@@ -5,11 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from celery import bootsteps
 from celery.worker.consumer import Consumer
-
-from flaskiq.runtime.pool import template
-from flaskiq.runtime.pool.autoscaler import NodeAutoscaler
 
 logger = logging.getLogger(__name__)
 
@@ -98,20 +94,3 @@ class NodeConsumer(_Consumer):
             self._handle(body, message)
         finally:
             self.pool.after_control(command)
-
-
-class Supervision(bootsteps.Step):
-    """Worker step that brings a pool's own consumer class along; or becomes a template.
-
-    All steps are made before the first of them is included, the consumer as the last.
-    """
-
-    def __init__(self, worker: Any, **kwargs: Any) -> None:
-        if template.is_wanted():
-            template.become(worker)
-        consumer_cls = getattr(worker.pool_cls, "consumer_cls", None)
-        if consumer_cls is not None:
-            worker.consumer_cls = consumer_cls
-            worker.app.conf.worker_prefetch_multiplier = worker.prefetch_multiplier
-            worker.autoscaler_cls = NodeAutoscaler
-        super().__init__(worker, **kwargs)

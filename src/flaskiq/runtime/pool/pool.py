@@ -13,6 +13,8 @@ from redis import RedisError
 
 from flaskiq.broker.connection import open_store
 from flaskiq.broker.process import new_identity
+from flaskiq.runtime.pool import template
+from flaskiq.runtime.pool.autoscaler import NodeAutoscaler
 from flaskiq.runtime.pool.child import Spec
 from flaskiq.runtime.pool.child_process import ChildProcess
 from flaskiq.runtime.pool.children import Children, Lifetime
@@ -69,7 +71,7 @@ _Pool: Any = BasePool
 class FetchPool(_Pool):
     """Celery's pool: starts, watches, replaces and stops the processes that fetch."""
 
-    consumer_cls = NodeConsumer
+    fetches = True
     signal_safe = False
     uses_semaphore = False
     task_join_will_block = True
@@ -85,6 +87,15 @@ class FetchPool(_Pool):
         self._scaled_at = 0.0
 
     # Start.
+
+    @classmethod
+    def prepare(cls, worker: Any) -> None:
+        """Let a worker bring what belongs to this pool; or go on as a template, if it is one."""
+        if template.is_wanted():
+            template.become(worker)
+        worker.consumer_cls = NodeConsumer
+        worker.autoscaler_cls = NodeAutoscaler
+        worker.app.conf.worker_prefetch_multiplier = worker.prefetch_multiplier
 
     def on_start(self) -> None:
         """Fork the template, and from it the children."""

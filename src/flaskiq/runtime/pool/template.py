@@ -27,11 +27,9 @@ from celery import Celery, platforms, signals
 
 from flaskiq.runtime.pool.child import Child, Spec, boot
 from flaskiq.runtime.pool.slots import Memory
+from flaskiq.runtime.pools import TEMPLATE
 
 logger = logging.getLogger(__name__)
-
-VARIABLE = "_FLASKIQ_TEMPLATE"
-"""Tells a program that it is to be a template: numbers of its socket and of the memory, threads."""
 
 READY = b"ready"
 """What a template says that was started, once it has imported the app."""
@@ -69,7 +67,7 @@ class Template:
         fds = (theirs.fileno(), memory.fd)
         started = subprocess.Popen(  # noqa: S603 - what this process was started with
             [sys.executable, *sys.orig_argv[1:]],
-            env={**os.environ, VARIABLE: ",".join(map(str, (*fds, memory.threads)))},
+            env={**os.environ, TEMPLATE: ",".join(map(str, (*fds, memory.threads)))},
             pass_fds=fds,
             stdin=subprocess.DEVNULL,
         )
@@ -140,12 +138,12 @@ class Template:
 
 def is_wanted() -> bool:
     """Whether this program is to be a template, and no worker."""
-    return VARIABLE in os.environ
+    return TEMPLATE in os.environ
 
 
 def become(worker: Any) -> None:
     """Go on as a template, in place of a worker that has imported the app. Does not return."""
-    fd, memory, threads = map(int, os.environ.pop(VARIABLE).split(","))
+    fd, memory, threads = map(int, os.environ.pop(TEMPLATE).split(","))
     # What Celery does when a worker starts (``on_start`` in celery/apps/worker.py).
     if not worker._custom_logging and worker.redirect_stdouts:  # noqa: SLF001
         worker.app.log.redirect_stdouts(worker.redirect_stdouts_level)
