@@ -8,6 +8,7 @@ import socket
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 import psutil
@@ -35,7 +36,8 @@ class ChildProcess:
     template: Template
     identity: str | None = None
     earlier: list[str] = field(default_factory=list)
-    is_retiring: bool = False
+    retired_at: float = -inf
+    was_killed: bool = False
     has_reported: bool = False
     revoked: set[int] = field(default_factory=set)
     timed_out: dict[int, float] = field(default_factory=dict)
@@ -115,8 +117,14 @@ class ChildProcess:
         self.send_signal(signal.SIGCONT)
         return runs
 
+    @property
+    def is_retiring(self) -> bool:
+        """Whether it was told to leave."""
+        return self.retired_at > -inf
+
     def kill(self) -> None:
         """End it at once."""
+        self.was_killed = True
         self.send_signal(signal.SIGKILL)
 
 

@@ -31,6 +31,9 @@ LOOK = 1.0
 REPORT = 0.5
 """Seconds that the node waits for its children to obey, at most."""
 
+LONG = 1.0
+"""Seconds that a child which is about to leave keeps others from leaving, too."""
+
 PAUSE = 1.0
 """Seconds before a child that could not begin is replaced."""
 
@@ -100,10 +103,20 @@ class Children:
         for child in self._living:
             child.tell(**order)
 
+    def dump(self) -> None:
+        """Let all write the stacks of their threads, one after the other."""
+        for child in self:
+            child.tell(dump=True)
+            self._confirm([child])
+
     def confirm(self) -> None:
         """Wait a moment until all have obeyed, and told what they have run of each task."""
-        self.tell(report=True)
-        silent, until = list(self._living), monotonic() + REPORT
+        self._confirm(list(self._living))
+
+    def _confirm(self, silent: list[ChildProcess]) -> None:
+        for child in silent:
+            child.tell(report=True)
+        until = monotonic() + REPORT
         while silent and monotonic() < until:
             select.select([child.wire for child in silent], [], [], REPORT)
             for child in silent:
@@ -201,8 +214,7 @@ class Children:
 
     def _has_crashed(self, child: ChildProcess) -> bool:
         """Whether a child has ended because of what it ran, as far as anybody knows."""
-        was_ended = self.is_closing or child.is_retiring or child.timed_out or child.revoked
-        return child.code != 0 and not was_ended
+        return child.code != 0 and not child.was_killed
 
     # Those who begin.
 
@@ -236,7 +248,7 @@ class Children:
 
     def retire(self, child: ChildProcess) -> None:
         """Let a child leave after its jobs; another is forked at once."""
-        child.is_retiring = True
+        child.retired_at = monotonic()
         child.tell(stop=True)
 
     def shrink(self, number: int) -> None:
@@ -259,14 +271,16 @@ class Children:
 
     def _recycle(self) -> None:
         """Let one leave whose lifetime is over."""
-        worn = next((child for child in self._living if self._lifetime.is_over(child)), None)
+        staying = [child for child in self._living if not child.is_retiring]
+        worn = next((child for child in staying if self._lifetime.is_over(child)), None)
         if worn is not None and not self._is_one_leaving:
             self.retire(worn)
 
     @property
     def _is_one_leaving(self) -> bool:
-        """Whether a child is about to leave: they go one at a time."""
-        return any(child.is_retiring for child in self._living)
+        """Whether a child is about to leave: they go one at a time, but wait for no long job."""
+        since = monotonic() - LONG
+        return any(child.retired_at > since for child in self._living)
 
     def kill(self) -> None:
         """End all of them at once."""

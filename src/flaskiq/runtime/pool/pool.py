@@ -276,7 +276,7 @@ class FetchPool(_Pool):
 
     def dump(self) -> None:
         """Let all children write the stacks of their threads."""
-        self._children.tell(dump=True)
+        self._children.dump()
 
     @property
     def busy(self) -> int:
@@ -303,7 +303,6 @@ class FetchPool(_Pool):
         """End a process at once; what it holds goes back."""
         for child in self._children:
             if child.pid == pid:
-                child.is_retiring = True
                 child.kill()
 
     # What the node shows of its children, and tells them.
