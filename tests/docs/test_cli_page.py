@@ -26,6 +26,7 @@ FENCE = re.compile(r"^```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
 FOREGROUND = {
     "flaskiq worker start": " ready.",
     "flaskiq worker start --queue critical,default --concurrency 4 --loglevel debug": " ready.",
+    "flaskiq worker start --processes 2 --threads 5": " ready.",
     "flaskiq worker start -P threads -c 8 -E --without-gossip": " ready.",
     "flaskiq monitor": "QUEUE ",
     "flaskiq dev": " ready.",

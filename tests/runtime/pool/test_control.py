@@ -1,0 +1,72 @@
+"""One child is told what is meant for it alone."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import pytest
+from command import Command
+from pool_node import LIB, Records, StartNode, is_running, pid_of
+from processes import Project
+from redis import Redis
+from waiting import until
+
+
+@pytest.fixture
+def flaskiq(pool_jobs: ModuleType, project: Project) -> Command:
+    """The program about the application of these tests."""
+    env = project.environ(FLASKIQ_APP="pool_jobs:app", PYTHONPATH=LIB)
+    return Command(project.folder, env)
+
+
+def test_one_child_is_quieted(
+    pool_jobs: ModuleType,
+    records: Records,
+    store: Redis,
+    start_node: StartNode,
+    flaskiq: Command,
+) -> None:
+    node = start_node("-c", "2", children=2)
+    quiet, other = sorted(node.children())
+    told = flaskiq.json("processes", "quiet", quiet)
+    assert told == {"told": [quiet], "silent": []}
+    results = [pool_jobs.Where.perform_async() for _ in range(20)]
+    assert {each.get(timeout=20) for each in results} == {pid_of(other)}
+    assert set(node.children()) == {quiet, other}, "it stays"
+
+    # Nobody fetches any more, nor is the quiet one replaced.
+    flaskiq("processes", "quiet", other)
+    pool_jobs.Note.perform_async("not taken")
+    until(lambda: all(int(each["quiet"]) for each in node.facts()), "both tell that")
+    assert store.llen("default") == 1
+    assert set(node.children()) == {quiet, other}
+    node.stop()
+    assert records("noted") == []
+
+
+def test_one_child_is_replaced(
+    pool_jobs: ModuleType, records: Records, start_node: StartNode, flaskiq: Command
+) -> None:
+    node = start_node("-c", "2", children=2)
+    held = pool_jobs.Hold.perform_bulk([("one",), ("two",)])
+    records.wait_for("started", "one", "two")
+    stopped, other = sorted(node.children())
+    assert flaskiq.json("processes", "stop", stopped) == {"told": [stopped], "silent": []}
+    node.wait_for_children(3)
+    assert is_running(pid_of(stopped)), "it ends its job"
+    assert pool_jobs.Where.perform_async().get(timeout=20) not in (pid_of(stopped), pid_of(other))
+    records.let_go("one", "two")
+    assert [each.get(timeout=20) for each in held] == ["one", "two"]
+    node.wait_until_gone({pid_of(stopped)})
+    node.wait_for_children(2)
+    assert other in node.children()
+    assert sorted(records("started")) == ["one", "two"]
+    node.stop()
+
+
+def test_a_stranger_is_nobody(start_node: StartNode) -> None:
+    node = start_node("-c", "1", children=1)
+    assert node.command("quiet_process", process="somebody:1:else") == {}
+    assert node.command("stop_process", process="somebody:1:else") == {}
+    node.wait_for_children(1)
+    assert node.process.is_running
