@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from types import ModuleType
 
-import pytest
 from pool_node import AHEAD, Records, StartNode, is_running
 from waiting import until
 
