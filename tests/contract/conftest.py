@@ -15,6 +15,7 @@ import pytest
 import redis
 from processes import Project
 from servers import Server, binary
+from waiting import until
 
 from flaskiq.store.store import Store
 
@@ -23,7 +24,7 @@ sys.path.append(str(LIB))
 
 from contract_node import SLOTS, Ears, Node, Records, StartNode  # noqa: E402 - found by the above
 
-POOLS = ["prefork"]
+POOLS = ["flaskiq", pytest.param("prefork", marks=pytest.mark.slow)]
 """The pools that keep the contract; each is run through all of it."""
 
 
@@ -123,6 +124,9 @@ def start_in(
             **{contract_app.OVERRIDES: json.dumps(settings)},
             **how.env,
         )
+        # What is asked in the moment before it listens reaches nobody.
+        ask = contract_app.celery_app.control.inspect(destination=[name])
+        until(ask.ping, f"{name} listens")
         return Node(name, queue or own, process, contract_app.celery_app, store)
 
     return start

@@ -80,7 +80,7 @@ def test_a_running_stamped_job_is_terminated(
     job = contract.tasks.hold.si("nobody opens it")
     job.stamp(order=order)
     result = job.delay()
-    until(lambda: result.id in node.active(), "it runs")
+    until(lambda: result.id in node.active() and records.notes(result.id), "it runs")
     answer = node.command("revoke_by_stamped_headers", headers={"order": [order]}, terminate=True)
     assert order in answer["ok"]
     with pytest.raises(TaskRevokedError):

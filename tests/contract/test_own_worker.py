@@ -21,7 +21,9 @@ def own(start_node: StartNode, pool: str) -> Node:
     )
 
 
-def test_what_is_prefetched_is_reserved(contract: ModuleType, own: Node) -> None:
+def test_what_is_prefetched_is_reserved(contract: ModuleType, own: Node, pool: str) -> None:
+    if pool == "flaskiq":
+        pytest.skip("it holds jobs only where they are short, and then not for long enough to look")
     with own.full() as gate:
         waiting = [contract.tasks.add.apply_async((n, n), queue=own.queue) for n in range(SLOTS)]
         ids = {each.id for each in waiting}

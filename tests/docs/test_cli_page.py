@@ -121,6 +121,7 @@ def check_output(block: Block, printed: str) -> None:
     assert head in heads or head[0] == "id", f"line {block.line} of the page\n{printed}"
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_every_command_runs_in_the_order_of_the_page(project: Project) -> None:
     shell, printed = Shell(project), ""

@@ -73,7 +73,9 @@ class Node:
         gate = Gate(self._redis)
         hold = self._celery.tasks["contract_app.tasks.hold"]
         gate.held = [hold.apply_async((gate.name,), queue=self.queue) for _ in range(jobs)]
-        until(lambda: gate.ids <= set(self.active()), f"they run\n{self.last_words}")
+        noted = [f"notes:{each.id}" for each in gate.held]
+        until(lambda: self._redis.exists(*noted) == jobs, f"they run\n{self.last_words}")
+        until(lambda: gate.ids <= set(self.active()), f"the worker knows\n{self.last_words}")
         return gate
 
     @contextmanager

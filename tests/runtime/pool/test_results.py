@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from types import ModuleType
 
+import psutil
 import pytest
 from pool_node import AHEAD, Records, StartNode
 from waiting import until
@@ -45,3 +46,22 @@ def test_no_result_is_lost_with_the_child_that_held_it(
     assert all(each.get() in ran_in[name] for each, name in zip(results, names, strict=True))
     until(lambda: not node.in_flight(), "all acknowledged")
     node.wait_for_children(2)
+
+
+def test_a_job_whose_result_was_not_written_runs_again(
+    pool_jobs: ModuleType, records: Records, start_node: StartNode
+) -> None:
+    """It has finished, but only the memory of its process knew what it returned."""
+    node = start_node("-c", "1", children=1, CELERY_WORKER_PREFETCH_MULTIPLIER=AHEAD)
+    node.learn_to_fetch_ahead(pool_jobs)
+    pool_jobs.Hold.set(queue="critical").perform_async("first")
+    records.wait_for("started", "first")
+    before = pool_jobs.Echo.perform_bulk([("one",), ("two",)])
+    frozen = pool_jobs.FreezesOnce.perform_async("frozen")
+    records.let_go("first")
+    _, pid = node.child()
+    until(lambda: psutil.Process(pid).status() == psutil.STATUS_STOPPED, "it froze")
+    node.kill(pid)
+    assert [each.get(timeout=20) for each in before] == ["one", "two"]
+    assert frozen.get(timeout=20) == "frozen"
+    until(lambda: not node.in_flight(), "all acknowledged")
