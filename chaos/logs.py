@@ -1,41 +1,33 @@
-"""The logs of the workers: errors that nobody has made happen."""
+"""The logs of the workers: the tracebacks in them. A lost connection is worth one line, no more."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-EXPECTED = (
-    "redis.exceptions.ConnectionError",
-    "redis.exceptions.TimeoutError",
-    "kombu.exceptions.OperationalError",
-    "ConnectionRefusedError",
-    "ConnectionResetError",
-    "BrokenPipeError",
-    "billiard.exceptions.WorkerLostError",
-)
-"""What a traceback may end with while connections are cut and processes killed."""
-
 _HEAD = "Traceback (most recent call last):"
+_LINKS = ("During handling of the above exception", "The above exception was the direct cause")
 
 
 def complaints(folder: Path) -> list[str]:
-    """Return one line for each kind of unexpected traceback."""
+    """Return one line for each kind of traceback in each log."""
     found: Counter[tuple[str, str]] = Counter()
     for log in sorted(folder.glob("*.log")):
-        for error in _errors(log.read_text(errors="replace").splitlines()):
-            if not error.startswith(EXPECTED):
-                found[log.name, error] += 1
+        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+        found.update((log.name, error) for error in _errors(lines))
     return [f"traceback in {log}, {number} x: {error}" for (log, error), number in found.items()]
 
 
-def _errors(lines: list[str]) -> Iterator[str]:
-    """Yield the line behind each traceback."""
-    inside = False
-    for line in lines:
-        if line.strip() == _HEAD:
-            inside = True
-        elif inside and line and not line.startswith(" "):
-            inside = False
-            yield line
+def _errors(lines: Sequence[str]) -> Iterator[str]:
+    """Yield what was logged with a traceback, and the last error of its chain."""
+    said, error = "", ""
+    for before, line in zip(("", *lines), lines, strict=False):
+        if line.strip() == _HEAD and not before.startswith(_LINKS):
+            if error:
+                yield said + error
+            said, error = before.rpartition("] ")[2] + ": ", "cut off"
+        elif error and before.startswith("  ") and not line.startswith((" ", "[")):
+            error = line
+    if error:
+        yield said + error

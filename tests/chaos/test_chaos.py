@@ -255,11 +255,20 @@ def test_a_record_outlives_the_process_that_wrote_it(tmp_path: Path) -> None:
     assert len({each.pid for each in found}) == 2
 
 
-def test_a_traceback_is_complained_of_unless_a_fault_makes_it(tmp_path: Path) -> None:
-    head = "Traceback (most recent call last):\n  File ...\n"
-    expected = f"{head}redis.exceptions.ConnectionError: refused\n"
-    (tmp_path / "a.1.log").write_text(f"said\n{expected}{head}ValueError: no\nsaid\n")
-    assert logs.complaints(tmp_path) == ["traceback in a.1.log, 1 x: ValueError: no"]
+def test_a_traceback_is_complained_of_by_its_last_error(tmp_path: Path) -> None:
+    trace = "Traceback (most recent call last):\n  File ...\n    call()\n"
+    log = f"""[12:00: ERROR] failed
+{trace}IndexError: no
+
+During handling of the above exception, another exception occurred:
+
+{trace}OSError: refused
+[12:01: ERROR] failed
+{trace}OSError: refused
+[12:02: INFO] over
+"""
+    (tmp_path / "a.1.log").write_text(log)
+    assert logs.complaints(tmp_path) == ["traceback in a.1.log, 2 x: failed: OSError: refused"]
     assert not account.Account(0, faults.Faults([]), complaints=["that"]).clean
 
 
