@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -14,7 +16,7 @@ from celery.exceptions import BackendStoreError
 
 from flaskiq.store.flight import FLIGHT_HEADER, Flight
 from flaskiq.store.keys import Keys
-from flaskiq.store.results import Results, Success
+from flaskiq.store.results import Results, StateOf
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -118,9 +120,15 @@ class ThinResults(_Base):
         write = (self.get_key_for_task(task_id), value, int(expires or 0))
         flight = self._flight(request)
         outbox = outboxes.get(self.app)
+        if outbox is not None and flight and state == states.STARTED:
+            outbox.start(StateOf(flight.seq, *write))
+            return result
         if outbox is not None and flight and state == states.SUCCESS and not request.chord:
-            outbox.add(Success(flight.seq, *write))
-        elif flight and state == states.RETRY:
+            outbox.add(StateOf(flight.seq, *write))
+            return result
+        if outbox is not None and flight:
+            outbox.has_gone_on(flight.seq)
+        if flight and state == states.RETRY:
             # It has left flight in the step that let it wait, and may even run again by now.
             self.ensure(self._results.store_waiting, (*write, task_id))
         elif not self.ensure(self._results.store, (*write, flight)):
@@ -147,24 +155,53 @@ class ThinResults(_Base):
 
 
 class Outbox:
-    """Results of jobs that succeeded, each until the acknowledgement of its job takes it along."""
+    """Results of jobs that succeeded, each until the acknowledgement of its job takes it along.
+
+    And that jobs have started: a short one has ended before anybody can want to know.
+    """
 
     def __init__(self) -> None:
-        self._results: dict[int, Success] = {}
+        self._results: dict[int, StateOf] = {}
+        self._started: dict[int, StateOf] = {}
+        self._writing = threading.Lock()
 
     def __contains__(self, seq: int) -> bool:
         """Whether there is a result of a job in flight."""
         return seq in self._results
 
-    def add(self, *results: Success) -> None:
+    def add(self, *results: StateOf) -> None:
         """Take results; also back, when nobody knows whether they were written."""
-        self._results.update((result.seq, result) for result in results)
+        for result in results:
+            self._results[result.seq] = result
+            # What is written of its start meanwhile does not outdo a success.
+            self._started.pop(result.seq, None)
+
+    def start(self, started: StateOf) -> None:
+        """Note that a job has started."""
+        self._started[started.seq] = started
+
+    def has_gone_on(self, seq: int) -> None:
+        """Note that a job is in another state: nothing older is written after that."""
+        with self._writing:
+            self._started.pop(seq, None)
+
+    def write_started(self, write: Callable[[list[StateOf]], Any]) -> None:
+        """Write which jobs have started."""
+        if not self._started:
+            return
+        with self._writing:
+            started = []
+            with suppress(KeyError):
+                while True:  # one by one: a job may start meanwhile
+                    started.append(self._started.popitem()[1])
+            if started:
+                write(started)
 
     def clear(self) -> None:
         """Forget them: others have been given the jobs."""
         self._results.clear()
 
-    def take(self, seqs: Iterable[int]) -> list[Success]:
+    def take(self, seqs: Iterable[int]) -> list[StateOf]:
         """Return the results of these jobs; written twice they are the same."""
         found = [self._results.pop(seq, None) for seq in seqs]
         return [result for result in found if result is not None]

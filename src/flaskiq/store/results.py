@@ -15,8 +15,8 @@ SUCCESS = '{"status": "SUCCESS",'
 """How Celery's JSON of a success begins."""
 
 
-class Success(NamedTuple):
-    """The result of a job in flight; kept for ``expires`` seconds, 0 for ever."""
+class StateOf(NamedTuple):
+    """The state or result of a job in flight; kept for ``expires`` seconds, 0 for ever."""
 
     seq: int
     key: str
@@ -41,8 +41,8 @@ class Results:
         guards = {self._keys.inflight(flight.process): str(flight.seq)} if flight else {}
         return self._store(key, value, expires, guards)
 
-    def store_all_command(self, process: str, results: Sequence[Success]) -> tuple[Any, ...]:
-        """Return the command that writes results of one process, each while its job is in flight.
+    def store_all_command(self, process: str, results: Sequence[StateOf]) -> tuple[Any, ...]:
+        """Return the command that writes states of one process, each while its job is in flight.
 
         It replies with the number of jobs that were not. It carries its script: a server that has
         lost that would leave the results out, and do what is sent behind them.

@@ -224,6 +224,7 @@ class Child:
         if executing:
             if self._fetcher.has_unsent:
                 self._fetcher.flush()
+            self._fetcher.tell_started()
             self._events.flush()
         if self._fetcher.has_unstarted and len(executing) == self._spec.threads:
             since = max(each.started for each in executing)

@@ -23,7 +23,7 @@ from flaskiq.broker.results import Outbox
 from flaskiq.runtime.pool.slots import Slots
 from flaskiq.store.prepared_fetch import DEATHS_MARK
 from flaskiq.store.processes import Fetch
-from flaskiq.store.results import Results, Success
+from flaskiq.store.results import Results, StateOf
 
 logger = logging.getLogger(__name__)
 
@@ -151,8 +151,7 @@ class Fetcher:
         results = self._outbox.take(acks)
         try:
             if results:
-                command = self._results.store_all_command(self._process.id, results)
-                self._count_fenced(self._store.client.execute_command(*command))
+                self._count_fenced(self._write_beside(results))
             if acks:
                 removed = self._store.processes.acknowledge(self._process.id, acks)
                 self._channel.count_fenced(acks, removed)
@@ -162,6 +161,17 @@ class Fetcher:
             logger.warning("What is finished is told to Redis later: %s", error)
         else:
             self._note_written(results)
+
+    def tell_started(self) -> None:
+        """Write which of the jobs that run have started, for those who ask for their state."""
+        try:
+            self._outbox.write_started(self._write_beside)
+        except (RedisError, OSError) as error:
+            logger.debug("Nobody is told what has started: %s", error)
+
+    def _write_beside(self, states: list[StateOf]) -> int:
+        command = self._results.store_all_command(self._process.id, states)
+        return int(self._store.client.execute_command(*command))
 
     def wake(self) -> None:
         """End the wait of the leader: something has changed."""
@@ -209,7 +219,7 @@ class Fetcher:
         if not self._process.is_taken_for_dead:
             self._take(fetching, fetch)
 
-    def _send(self, fetching: Fetching, results: list[Success], wait: list[str] | None) -> Fetch:
+    def _send(self, fetching: Fetching, results: list[StateOf], wait: list[str] | None) -> Fetch:
         connection = self._connection or self._connect()
         parts = []
         if results:
@@ -252,7 +262,7 @@ class Fetcher:
         room = self._threads * self._multiplier - self._hand.size
         return max(1, min(MOST, room)), idle
 
-    def _note_written(self, results: list[Success]) -> None:
+    def _note_written(self, results: list[StateOf]) -> None:
         for result in results:
             self._slots.finish(result.seq)
 
