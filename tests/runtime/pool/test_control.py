@@ -27,6 +27,7 @@ def test_one_child_is_quieted(
     flaskiq: Command,
 ) -> None:
     node = start_node("-c", "2", children=2)
+    node.wait_until_it_listens()
     quiet, other = sorted(node.children())
     told = flaskiq.json("processes", "quiet", quiet)
     assert told == {"told": [quiet], "silent": []}
@@ -50,6 +51,7 @@ def test_one_child_is_replaced(
     node = start_node("-c", "2", children=2)
     held = pool_jobs.Hold.perform_bulk([("one",), ("two",)])
     records.wait_for("started", "one", "two")
+    node.wait_until_it_listens()
     stopped, other = sorted(node.children())
     assert flaskiq.json("processes", "stop", stopped) == {"told": [stopped], "silent": []}
     node.wait_for_children(3)

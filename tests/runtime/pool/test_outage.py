@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,3 +122,23 @@ def test_what_ends_during_an_outage_is_told_after_it(
         assert Records(client).count("slept") == 2, "neither ran again"
         until(lambda: not client.keys("flaskiq:inflight:*"), "all acknowledged")
     node.stop()
+
+
+@pytest.mark.xfail(reason="the node waits for answers of Redis in the thread that keeps the limits")
+def test_limits_act_while_redis_says_nothing(
+    durable: Server, project: Project, jobs: Store
+) -> None:
+    """As a host does that has lost its network: no connection ends, and none is refused."""
+    node = start(project, jobs, "-c", "1", children=1)
+    (over,) = enqueue(project, "OverrunsLater.perform_async('over')")
+    with durable.client() as client:
+        Records(client).wait_for_count("overrun by", 1)
+    pids = node.pids()
+    os.kill(durable._process.pid, signal.SIGSTOP)
+    try:
+        assert all(map(is_running, pids)), "the limit is three seconds"
+        until(lambda: not any(map(is_running, pids)), "its process is ended", timeout=4.5)
+    finally:
+        os.kill(durable._process.pid, signal.SIGCONT)
+    until(lambda: meta(durable, over).get("status") == "FAILURE", f"it has failed\n{node.log}")
+    node.wait_for_others(than=pids, count=1)

@@ -176,3 +176,16 @@ def test_the_stacks_can_be_read(full: Node) -> None:
         shown = full.log[said:]
         assert len(re.findall(heads, shown, re.MULTILINE)) == shown.count("hread 0x")
         assert len(re.findall(of_jobs, shown, re.MULTILINE)) == 6
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(reason="handlers of signals take the lock of a wire, which is no RLock")
+def test_many_signals_at_once_stop_no_node(pool_jobs: ModuleType, start_node: StartNode) -> None:
+    node = start_node("-c", "2", children=2)
+    ends_at = time.monotonic() + 1.5
+    while time.monotonic() < ends_at:
+        node.send(signal.SIGTTIN)
+        time.sleep(0.0005)
+    assert pool_jobs.Echo.perform_async("after").get(timeout=20) == "after"
+    node.send(signal.SIGTERM)
+    assert node.process.wait(20) == 0

@@ -114,8 +114,14 @@ class Node:
         queue = self._jobs.ready.sizes
         self._until(lambda: not (queue(["default"])["default"] or self.in_flight()), "all done")
 
+    def wait_until_it_listens(self) -> None:
+        """Wait until it hears remote control: that begins a moment after it is ready."""
+        ping = self.celery.control.ping
+        self._until(lambda: ping(destination=[self.name], timeout=0.5), "an answer")
+
     def inspect(self, what: str) -> Any:
         """Return what it answers."""
+        self.wait_until_it_listens()
         ask = self.celery.control.inspect(destination=[self.name], timeout=10)
         answers = getattr(ask, what)()
         assert answers, f"no answer to {what}\n{self.log}"
@@ -123,6 +129,7 @@ class Node:
 
     def command(self, name: str, **arguments: Any) -> Any:
         """Give it a command of the remote control, and return its answer."""
+        self.wait_until_it_listens()
         broadcast = self.celery.control.broadcast
         answers = broadcast(name, arguments, [self.name], reply=True, timeout=10)
         assert answers, f"no answer to {name}\n{self.log}"
