@@ -23,6 +23,7 @@ import psutil
 from celery import Celery, signals
 from celery.app import trace
 from celery.worker import state
+from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from flaskiq.broker.connection import open_store
@@ -50,6 +51,9 @@ BUSY, IDLE = 0.05, 0.25
 
 LONG = 1.0
 """Seconds: behind a job that takes longer, nothing waits."""
+
+RETRY = 0.5
+"""Seconds between two tries while Redis is out of reach."""
 
 TOTALS = 1.0
 """Seconds between two reports of how many jobs of each task have run."""
@@ -90,6 +94,7 @@ class Child:
         self._outbox = outboxes[app] = Outbox()
         self._loops: list[Loop] = []
         self._has_ended = threading.Event()
+        self._orders: list[dict[str, Any]] = []
         self._told_totals = 0.0
         self._is_worn = False
         self._poked, self._poke = os.pipe()
@@ -97,8 +102,9 @@ class Child:
     def run(self) -> None:
         """Fetch and run jobs until the parent says stop, or is gone."""
         self._learn_revoked(self._spec.revoked, self._spec.revoked_stamps)
-        connection = self._app.connection_for_read()
-        channel: Any = connection.channel()
+        channel = self._open_channel()
+        if channel is None:
+            return
         self._channel, self._process = channel, channel.process
         self._process.serves_a_worker = True
         self._process.facts = self._facts_of()
@@ -127,6 +133,8 @@ class Child:
         )
         self._limits.install()
         self._limits.poke = self._wake_keeper
+        for order in self._orders:
+            self._obey(order)
         threading.Thread(target=self._keep, name="flaskiq-keeper", daemon=True).start()
         self._tell_identity(self._process.id)
         self._begin()
@@ -142,6 +150,19 @@ class Child:
             thread.join()
         self._end()
 
+    def _open_channel(self) -> Any:
+        """Connect to Redis; None if the parent wants no child any more before that succeeds."""
+        connection = self._app.connection_for_read()
+        while True:
+            try:
+                return connection.channel()
+            except (RedisError, OSError, OperationalError) as error:
+                logger.warning("The process cannot begin: %s", error)
+            if select.select([self._wire], [], [], RETRY)[0]:
+                self._orders += self._wire.receive()
+            if self._wire.is_closed or any("stop" in order for order in self._orders):
+                return None
+
     def _begin(self) -> None:
         """Register with Redis; wait for it as long as it takes."""
         while not self._fetcher.is_stopping:
@@ -149,7 +170,7 @@ class Child:
                 self._process.start()
             except (RedisError, OSError) as error:  # noqa: PERF203
                 logger.warning("The process cannot begin: %s", error)
-                self._has_ended.wait(1)
+                self._has_ended.wait(RETRY)
             else:
                 return
 
@@ -171,20 +192,28 @@ class Child:
             self._executor.run(thread, caught)
 
     def _end(self) -> None:
-        """Leave nothing behind: neither a job in hand, nor a result, nor a count."""
+        """Leave nothing behind: neither a job in hand, nor a result, nor a count.
+
+        What has finished would run again if it were not acknowledged: it waits for Redis.
+        """
         for loop in self._loops:
             loop.stop()
         self._process.is_stopping = True
+        while not self._is_cleared():
+            self._has_ended.wait(RETRY)
+        self._events.flush()
+        self._tell_totals()
+        self._has_ended.set()
+        self._process.leave()
+
+    def _is_cleared(self) -> bool:
         try:
             self._fetcher.push_back_unstarted()
             self._fetcher.flush()
             self._recorder.flush()
         except (RedisError, OSError) as error:
-            logger.warning("Left to the parent or the reapers: %s", error)
-        self._events.flush()
-        self._tell_totals()
-        self._has_ended.set()
-        self._process.leave()
+            logger.warning("The process ends when Redis is back: %s", error)
+        return not (self._fetcher.has_unsent or self._fetcher.has_unstarted)
 
     # What the keeper does.
 
@@ -198,6 +227,8 @@ class Child:
                 self._listen(pause)
                 self._limits.enforce()
                 self._look()
+            except (RedisError, OSError) as error:
+                logger.warning("The keeper cannot reach Redis: %s", error)
             except Exception:
                 # This thread is how the child hears "stop": it outlives every order.
                 logger.exception("The keeper has failed, and goes on")
@@ -245,8 +276,8 @@ class Child:
 
     def _on_quiet(self, _: Any) -> None:
         self._fetcher.is_quiet = self._process.is_quiet = True
-        self._fetcher.push_back_unstarted()
         self._fetcher.wake()
+        self._fetcher.push_back_unstarted()
 
     def _on_queues(self, queues: list[str]) -> None:
         self._fetcher.serve(queues)
@@ -279,8 +310,8 @@ class Child:
 
     def _stop(self) -> None:
         self._fetcher.is_stopping = True
-        self._fetcher.push_back_unstarted()
         self._fetcher.wake()
+        self._fetcher.push_back_unstarted()
 
     def _learn_revoked(self, ids: list[str], stamps: dict[str, list[str]]) -> None:
         # A worker forgets after three hours, unless told otherwise.

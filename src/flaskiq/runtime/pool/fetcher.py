@@ -138,12 +138,20 @@ class Fetcher:
         return bool(self._hand.has_finished)
 
     def push_back_unstarted(self) -> int:
-        """Push back what no thread has begun; return how many jobs."""
-        tags = []
+        """Push back what no thread has begun; return how many jobs.
+
+        Raises:
+            redis.RedisError, OSError: Redis is out of reach, and they lie here as before.
+        """
+        jobs: list[Caught] = []
         with suppress(IndexError):
             while True:
-                tags.append(self._local.popleft().tag)
-        return int(self._channel.push_back_unstarted(tags))
+                jobs.append(self._local.popleft())
+        try:
+            return int(self._channel.push_back_unstarted([job.tag for job in jobs]))
+        except (RedisError, OSError):
+            self._hold(jobs)
+            raise
 
     def flush(self) -> None:
         """Send what is finished now, over another connection than that of the leader."""
@@ -245,14 +253,15 @@ class Fetcher:
             self._waiting = False
 
     def _take(self, fetching: Fetching, fetch: Fetch) -> None:
-        for job in fetch.jobs:
-            queue = fetching.queues[job.list]
-            caught = Caught(job.seq, queue, job.message)
-            self._hand.hold(caught.tag, job.seq, alone=_MARK in job.message)
-            self._local.append(caught)
+        self._hold([Caught(job.seq, fetching.queues[job.list], job.message) for job in fetch.jobs])
         self._hand.landed()
         if fetch.jobs:
             self._channel.rotate(fetching.queues[fetch.jobs[0].list])
+
+    def _hold(self, jobs: list[Caught]) -> None:
+        for job in jobs:
+            self._hand.hold(job.tag, job.seq, alone=_MARK in job.message)
+            self._local.append(job)
 
     def _credit(self) -> tuple[int, int]:
         """How many jobs there is room for, and how many threads have nothing to do."""

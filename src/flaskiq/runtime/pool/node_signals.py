@@ -26,6 +26,7 @@ class NodeSignals:
 
     def __init__(self, pool: FetchPool) -> None:
         self._pool = pool
+        self._wants_quiet = self._wants_dump = False
         self._stopped_at = -SAME
         self._stock: dict[int, Any] = {}
 
@@ -49,13 +50,22 @@ class NodeSignals:
         self._pool.restart()
 
     def _on_quiet(self, *_: Any) -> None:
-        logger.warning("Quiet: fetching no more jobs")
-        self._pool.quiet()
+        self._wants_quiet = True
 
     def _on_dump(self, *_: Any) -> None:
-        if sys.__stderr__ is not None:
-            faulthandler.dump_traceback(file=sys.__stderr__, all_threads=True)
-        self._pool.dump()
+        self._wants_dump = True
+
+    def act(self) -> None:
+        """Do what signals have asked for: a handler may come at any instruction, and only notes."""
+        if self._wants_quiet:
+            self._wants_quiet = False
+            logger.warning("Quiet: fetching no more jobs")
+            self._pool.quiet()
+        if self._wants_dump:
+            self._wants_dump = False
+            if sys.__stderr__ is not None:
+                faulthandler.dump_traceback(file=sys.__stderr__, all_threads=True)
+            self._pool.dump()
 
     def _on_stop(self, number: int, frame: FrameType | None) -> None:
         """Pass the first order on; Celery takes a second one for "at once"."""

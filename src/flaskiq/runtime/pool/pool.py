@@ -117,7 +117,8 @@ class FetchPool(_Pool):
             self._brief,
         )
         self._children.fill()
-        NodeSignals(self).install()
+        self._signals = NodeSignals(self)
+        self._signals.install()
 
     def did_start_ok(self) -> bool:
         """Whether there is a child."""
@@ -167,6 +168,7 @@ class FetchPool(_Pool):
 
     def tick(self) -> None:
         """Look after all children once."""
+        self._signals.act()
         self._children.look()
         self._record()
         if self._state == self.RUN:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from time import monotonic
 
 from celery import Celery
 
@@ -11,6 +12,10 @@ from flaskiq.runtime.pool.slots import Memory
 from flaskiq.runtime.pool.template import Template
 
 logger = logging.getLogger(__name__)
+
+
+PAUSE = 5.0
+"""Seconds before another template is started in place of one that has failed."""
 
 
 class Succession:
@@ -27,6 +32,7 @@ class Succession:
         self._former: list[Template] = []
         self._ending: list[Template] = []
         self._is_wanted = False
+        self._not_before = 0.0
 
     def want(self) -> None:
         """Ask for a new template; safe in a signal handler."""
@@ -34,7 +40,8 @@ class Succession:
 
     def turn(self, in_use: Iterable[Template]) -> bool:
         """Go on with it; return whether a new template has taken over just now."""
-        if self._next is None and (self._is_wanted or self.current.is_gone):
+        is_due = self.current.is_gone and monotonic() > self._not_before
+        if self._next is None and (self._is_wanted or is_due):
             if not self._is_wanted:
                 logger.error("The template has ended")
             self._is_wanted = False
@@ -52,6 +59,7 @@ class Succession:
         if successor.is_gone:
             self._next = None
             logger.error("The new template has failed, see above; the old code goes on")
+            self._not_before = monotonic() + PAUSE
             self._end(successor)
         return False
 
