@@ -179,7 +179,6 @@ def test_the_stacks_can_be_read(full: Node) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="handlers of signals take the lock of a wire, which is no RLock")
 def test_many_signals_at_once_stop_no_node(pool_jobs: ModuleType, start_node: StartNode) -> None:
     node = start_node("-c", "2", children=2)
     ends_at = time.monotonic() + 1.5

@@ -171,8 +171,10 @@ class Children:
         """Beat for them: a job that keeps the interpreter keeps its process from doing so."""
         if monotonic() < self._beats_at:
             return
-        self._beats_at = monotonic() + self._ttl / BEATS
         awake = [child for child in self._living if child.identity and child.is_awake]
+        if not awake:
+            return
+        self._beats_at = monotonic() + self._ttl / BEATS
         try:
             for child in awake:
                 self._settlement.beat(str(child.identity), self._ttl)

@@ -38,8 +38,11 @@ SCALE = 1.0
 LEAST_ROOM = 64
 """Children for which there is room, at least, beside as many that are about to leave."""
 
-PATIENCE = 5.0
-"""Seconds that the node waits for an answer of Redis when it settles a child."""
+PATIENCE = 1.0
+"""Seconds that the node waits for an answer of Redis: meanwhile it looks after nobody."""
+
+LAST = 5.0
+"""Seconds for the node to settle its children when it ends."""
 
 SHOWS_JOBS = frozenset(
     {
@@ -218,7 +221,7 @@ class FetchPool(_Pool):
     def on_terminate(self) -> None:
         """End the children at once; what they hold goes back to the front of its queue."""
         self._children.kill()
-        end = monotonic() + PATIENCE
+        end = monotonic() + LAST
         while not self._children.are_settled and monotonic() < end:
             self.tick()
             time.sleep(0.01)
