@@ -108,7 +108,7 @@ CONTESTANTS = (
         "flaskiq/prefork2",
         JOBS,
         (_worker("-P", "prefork", "-c", "2", KEEP),),
-        "flaskiq worker start -P prefork -c 2, no line for each job, children kept as in stock Celery; strict",
+        "flaskiq worker start -P prefork -c 2, no line for each job, children kept; strict",
         slots=2,
         counts=COUNTS,
         workloads=BUSY,
