@@ -93,6 +93,7 @@ def test_links(contract: ModuleType, node: Node, records: Records) -> None:
     until(lambda: records.notes(job_id) == [[3, noted.id]], "the link ran as a child")
     (child,) = result.children
     assert child.get(timeout=20) == 13
+    assert noted.get(timeout=20) == 3
     assert sorted(each.get(timeout=20) or 0 for each in noted.children[0]) == [0, 6]
 
 

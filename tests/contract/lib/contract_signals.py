@@ -39,6 +39,7 @@ def connect(name: str, is_of_a_job: bool) -> None:
             "signal": name,
             "pid": os.getpid(),
             "sender": name_of(sender),
+            "attempt": attempt_of(sender, said) if is_of_a_job else None,
             **{word: plain(value) for word, value in said.items() if word != "signal"},
         }
         with redis_client() as client:
@@ -54,6 +55,15 @@ def job_of(sender: Any, said: dict[str, Any]) -> str:
     if "message" in said:
         return str((said["message"].headers or {}).get("id"))
     return str(said.get("task_id") or sender.request.id)
+
+
+def attempt_of(sender: Any, said: dict[str, Any]) -> int | None:
+    """Return which attempt of its job a signal is about, from 1 on; None if there is no job."""
+    if "message" in said:
+        return None
+    request = said.get("request", getattr(sender, "request", None))
+    facts = getattr(request, "request_dict", None) or vars(request)
+    return int(facts.get("retries") or 0) + 1
 
 
 def name_of(sender: Any) -> str:

@@ -1,4 +1,7 @@
-"""Tasks of plain Celery that take longer than they may."""
+"""Tasks of plain Celery that take longer than they may.
+
+A soft limit that is much shorter may come in the handler of a signal, and Celery drops it there.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ def gives_up(self: Any) -> None:
         note(self.request.id, "cleaned up")
 
 
-@celery_app.task(bind=True, soft_time_limit=0.3, time_limit=0.8)
+@celery_app.task(bind=True, soft_time_limit=0.5, time_limit=1)
 def endless(self: Any) -> None:
     """Go on after its soft limit, until it is killed."""
     note(self.request.id, os.getpid())
