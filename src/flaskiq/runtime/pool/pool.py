@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Any
 
 from celery.concurrency.base import BasePool
+from celery.utils.functional import maybe_list
 from celery.worker import state
 from redis import RedisError
 
@@ -360,6 +361,11 @@ class FetchPool(_Pool):
             self._children.tell(task={"name": name, "rate_limit": arguments.get("rate_limit")})
         elif command in ("enable_events", "disable_events"):
             self._children.tell(events=command == "enable_events")
+        elif command in ("revoke", "terminate"):
+            ids = list(maybe_list(arguments.get("task_id")) or ())
+            self._children.tell(revoked={"ids": ids, "stamps": {}})
+        elif command == "revoke_by_stamped_headers":
+            self._children.tell(revoked={"ids": [], "stamps": _stamps(arguments.get("headers"))})
         if command in CONCERNS_CHILDREN:
             self._children.confirm()
         if command in SHOWS_JOBS:
@@ -374,3 +380,10 @@ class FetchPool(_Pool):
         if command in SHOWS_JOBS:
             self._view.hide()
         self.serve_queues()
+
+
+def _stamps(headers: Any) -> dict[str, list[Any]]:
+    """Read stamps as ``revoke_by_stamped_headers`` does: a mapping, or ``name=value`` in a list."""
+    if isinstance(headers, list):
+        headers = dict(header.split("=", 1) for header in headers)
+    return {name: list(maybe_list(values) or ()) for name, values in (headers or {}).items()}
