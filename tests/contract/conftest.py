@@ -24,6 +24,8 @@ sys.path.append(str(LIB))
 
 from contract_node import SLOTS, Ears, Node, Records, StartNode  # noqa: E402 - found by the above
 
+ADDRESSES = ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND")
+
 POOLS = ["flaskiq", pytest.param("prefork", marks=pytest.mark.slow)]
 """The pools that keep the contract; each is run through all of it."""
 
@@ -66,7 +68,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def _no_address_of_other_tests() -> Iterator[None]:
     """A Celery app goes by these variables, whatever it is told."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"):
+        for name in ADDRESSES:
             patch.delenv(name, raising=False)
         yield
 
@@ -125,8 +127,11 @@ def start_in(
             **how.env,
         )
         # What is asked in the moment before it listens reaches nobody.
-        ask = contract_app.celery_app.control.inspect(destination=[name])
-        until(ask.ping, f"{name} listens")
+        with pytest.MonkeyPatch.context() as patch:
+            for variable in ADDRESSES:
+                patch.delenv(variable, raising=False)
+            ask = contract_app.celery_app.control.inspect(destination=[name])
+            until(ask.ping, f"{name} listens")
         return Node(name, queue or own, process, contract_app.celery_app, store)
 
     return start
