@@ -26,7 +26,7 @@ from contract_node import SLOTS, Ears, Node, Records, StartNode  # noqa: E402 - 
 
 ADDRESSES = ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND")
 
-POOLS = ["flaskiq", pytest.param("prefork", marks=pytest.mark.slow)]
+POOLS = [pytest.param(each, marks=pytest.mark.slow) for each in ("flaskiq", "prefork")]
 """The pools that keep the contract; each is run through all of it."""
 
 
