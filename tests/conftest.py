@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 import redis
 from processes import Process, Project
-from servers import Server, binary
+from servers import Server, binary, required
 
 
 def pytest_report_header() -> str:
@@ -26,16 +26,7 @@ def pytest_report_header() -> str:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One Valkey (or Redis) for this pytest process."""
-    program = binary()
-    if program is None:
-        message = (
-            f"no server {os.environ.get('TEST_SERVER', '')}: use Python 3.11 or newer for Valkey, "
-            "or install redis-server"
-        )
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    server = Server(program, tmp_path_factory.mktemp("valkey"))
+    server = Server(required(), tmp_path_factory.mktemp("valkey"))
     yield server
     server.stop()
 
@@ -83,3 +74,13 @@ def sample(_sample: ModuleType, store: redis.Redis) -> Iterator[ModuleType]:
 def sample_worker(sample: ModuleType, project: Project) -> Process:
     """A ready worker that runs the sample application."""
     return project.worker("sample:celery_app", PYTHONPATH=str(Path(__file__).parent / "lib"))
+
+
+@pytest.fixture
+def durable(tmp_path: Path) -> Iterator[Server]:
+    """A server of its own, with an append-only file."""
+    folder = tmp_path / "server"
+    folder.mkdir()
+    server = Server(required(), folder, append_only=True)
+    yield server
+    server.stop()

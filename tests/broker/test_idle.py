@@ -36,12 +36,11 @@ def commands(server: Server, seconds: float) -> Counter[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("pool", [("--pool=flaskiq", "--concurrency=1"), ("--pool=prefork",)])
 def test_an_idle_worker_sends_at_most_two_and_a_half_commands_a_second(
-    sample: ModuleType, store: Redis, server: Server, project: Project
+    sample: ModuleType, store: Redis, server: Server, project: Project, pool: tuple[str, ...]
 ) -> None:
-    worker = project.start(
-        "flaskiq", "--app=sample:app", "worker", "start", "--pool=prefork", PYTHONPATH=LIB
-    )
+    worker = project.start("flaskiq", "--app=sample:app", "worker", "start", *pool, PYTHONPATH=LIB)
     worker.wait_for(" ready.")
     began = time.monotonic()
     assert sample.Add.perform_async(1, 2).get(timeout=20) == 3

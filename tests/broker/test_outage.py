@@ -10,23 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 from processes import Process, Project
-from servers import Server, binary
+from servers import Server
 from waiting import until
 
 LIB = str(Path(__file__).parents[1] / "lib")
-
-
-@pytest.fixture
-def durable(tmp_path: Path) -> Iterator[Server]:
-    """A server of its own, with an append-only file."""
-    program = binary()
-    if program is None:
-        pytest.skip("no Valkey or Redis server")
-    folder = tmp_path / "server"
-    folder.mkdir()
-    server = Server(program, folder, append_only=True)
-    yield server
-    server.stop()
 
 
 @pytest.fixture

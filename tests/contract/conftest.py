@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from uuid import uuid4
 import pytest
 import redis
 from processes import Project
-from servers import Server, binary
+from servers import Server, required
 from waiting import until
 
 from flaskiq.store.store import Store
@@ -55,11 +54,7 @@ def pool(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that no other test empties while the shared worker runs."""
-    program = binary()
-    if program is None:
-        give_up = pytest.fail if os.environ.get("CI") else pytest.skip
-        give_up("no server: see tests/conftest.py")
-    server = Server(program, tmp_path_factory.mktemp("contract-valkey"))
+    server = Server(required(), tmp_path_factory.mktemp("contract-valkey"))
     yield server
     server.stop()
 

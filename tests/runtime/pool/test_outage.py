@@ -15,29 +15,16 @@ import redis
 from celery import Celery
 from pool_node import LIB, Node, Records, is_running, start_in
 from processes import Project
-from servers import Server, binary
+from servers import Server
 from waiting import until
 
 from flaskiq.store.store import Store
 
 
 @pytest.fixture
-def durable(tmp_path: Path) -> Iterator[Server]:
-    """A server of its own, with an append-only file."""
-    program = binary()
-    if program is None:
-        pytest.skip("no server: see tests/conftest.py, which fails in CI")
-    folder = tmp_path / "server"
-    folder.mkdir()
-    server = Server(program, folder, append_only=True)
-    server.client().config_set("appendfsync", "always")
-    yield server
-    server.stop()
-
-
-@pytest.fixture
 def project(durable: Server, tmp_path: Path) -> Iterator[Project]:
-    """A folder whose programs use that server."""
+    """A folder whose programs use that server, which writes everything down at once."""
+    durable.client().config_set("appendfsync", "always")
     env = {"CELERY_BROKER_URL": durable.url, "CELERY_RESULT_BACKEND": durable.url}
     project = Project(tmp_path, {**env, "PYTHONPATH": LIB})
     yield project
@@ -136,7 +123,7 @@ def test_limits_act_while_redis_says_nothing(
     os.kill(durable._process.pid, signal.SIGSTOP)
     try:
         assert all(map(is_running, pids)), "the limit is three seconds"
-        until(lambda: not any(map(is_running, pids)), "its process is ended", timeout=20)
+        until(lambda: not any(map(is_running, pids)), "its process is ended", timeout=10)
     finally:
         os.kill(durable._process.pid, signal.SIGCONT)
     until(lambda: meta(durable, over).get("status") == "FAILURE", f"it has failed\n{node.log}")

@@ -8,7 +8,6 @@ pushes back the rest and leaves.
 from __future__ import annotations
 
 import faulthandler
-import json
 import logging
 import os
 import select
@@ -16,7 +15,8 @@ import socket
 import sys
 import threading
 from dataclasses import dataclass
-from time import monotonic, time
+from functools import partial
+from time import monotonic
 from typing import Any
 
 import psutil
@@ -27,22 +27,20 @@ from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from flaskiq.broker.connection import open_store
+from flaskiq.broker.put import before_retry
 from flaskiq.broker.results import Outbox, outboxes
-from flaskiq.current import state_of
-from flaskiq.runtime import request
-from flaskiq.runtime.failures import fail
+from flaskiq.runtime import request, revoked
+from flaskiq.runtime.facts import facts_of
 from flaskiq.runtime.loops.loop import Loop
-from flaskiq.runtime.loops.promoter import Promoter
-from flaskiq.runtime.loops.reaper import Reaper
 from flaskiq.runtime.loops.recorder import Recorder
+from flaskiq.runtime.loops.shared import shared_loops
 from flaskiq.runtime.pool.events import Events
 from flaskiq.runtime.pool.executor import Executor
 from flaskiq.runtime.pool.fetcher import Fetcher
 from flaskiq.runtime.pool.limits import SoftLimits
 from flaskiq.runtime.pool.slots import Memory
 from flaskiq.runtime.pool.wire import Wire
-from flaskiq.store.processes import Facts
-from flaskiq.store.store import REMEMBERED
+from flaskiq.runtime.pools import OURS
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +59,7 @@ TOTALS = 1.0
 
 @dataclass(frozen=True)
 class Spec:
-    """How a child is to work.
+    """How a child is to work; small, since it is sent in one packet.
 
     ``soft`` and ``hard`` are the worker's own limits in seconds, ``lifetime`` the jobs after which
     the child is replaced, 0 for never.
@@ -76,8 +74,6 @@ class Spec:
     soft: float | None
     hard: float | None
     events: bool
-    revoked: list[str]
-    revoked_stamps: dict[str, list[str]]
 
 
 class Child:
@@ -95,19 +91,19 @@ class Child:
         self._loops: list[Loop] = []
         self._has_ended = threading.Event()
         self._orders: list[dict[str, Any]] = []
+        self._own = psutil.Process()
         self._told_totals = 0.0
         self._is_worn = False
         self._poked, self._poke = os.pipe()
 
     def run(self) -> None:
         """Fetch and run jobs until the parent says stop, or is gone."""
-        self._learn_revoked(self._spec.revoked, self._spec.revoked_stamps)
+        self._await_greeting()
         channel = self._open_channel()
         if channel is None:
             return
         self._channel, self._process = channel, channel.process
         self._process.serves_a_worker = True
-        self._process.facts = self._facts_of()
         self._fetcher = Fetcher(
             channel,
             self._slots,
@@ -116,6 +112,14 @@ class Child:
             threads=self._spec.threads,
             multiplier=self._spec.multiplier,
             tell=self._tell_identity,
+        )
+        self._process.facts = facts_of(
+            self._app,
+            self._process,
+            node=self._spec.hostname,
+            pool=OURS,
+            concurrency=self._spec.threads,
+            queues=lambda: self._fetcher.queues,
         )
         self._fetcher.before_wait = self._events.flush
         self._fetcher.is_held = self._is_held
@@ -133,8 +137,8 @@ class Child:
         )
         self._limits.install()
         self._limits.poke = self._wake_keeper
-        for order in self._orders:
-            self._obey(order)
+        while self._orders:
+            self._obey(self._orders.pop(0))
         threading.Thread(target=self._keep, name="flaskiq-keeper", daemon=True).start()
         self._tell_identity(self._process.id)
         self._begin()
@@ -150,6 +154,12 @@ class Child:
             thread.join()
         self._end()
 
+    def _await_greeting(self) -> None:
+        """Fetch nothing before the parent has told what is revoked; it may be long."""
+        while not (self._wire.is_closed or any("revoked" in order for order in self._orders)):
+            select.select([self._wire], [], [])
+            self._orders += self._wire.receive()
+
     def _open_channel(self) -> Any:
         """Connect to Redis; None if the parent wants no child any more before that succeeds."""
         connection = self._app.connection_for_read()
@@ -158,15 +168,19 @@ class Child:
                 return connection.channel()
             except (RedisError, OSError, OperationalError) as error:
                 logger.warning("The process cannot begin: %s", error)
-            if select.select([self._wire], [], [], RETRY)[0]:
-                self._orders += self._wire.receive()
+            select.select([self._wire], [], [], RETRY)
+            self._orders += self._wire.receive()
             if self._wire.is_closed or any("stop" in order for order in self._orders):
                 return None
 
     def _begin(self) -> None:
-        """Register with Redis; wait for it as long as it takes."""
+        """Register with Redis; wait for it as long as it takes.
+
+        The first children are here before their node has asked what is revoked.
+        """
         while not self._fetcher.is_stopping:
             try:
+                revoked.learn(self._process.store)
                 self._process.start()
             except (RedisError, OSError) as error:  # noqa: PERF203
                 logger.warning("The process cannot begin: %s", error)
@@ -188,6 +202,7 @@ class Child:
         return executed >= lifetime + lifetime // 10
 
     def _work(self, thread: int) -> None:
+        before_retry.set(self._events.retried)
         while (caught := self._fetcher.next()) is not None:
             self._executor.run(thread, caught)
 
@@ -242,8 +257,9 @@ class Child:
         if self._poked in ready:
             os.read(self._poked, 4096)
         if self._wire in ready:
-            for order in self._wire.receive():
-                self._obey(order)
+            self._orders += self._wire.receive()
+            while self._orders:  # one that fails keeps no other from being obeyed
+                self._obey(self._orders.pop(0))
             if self._wire.is_closed and not self._fetcher.is_stopping:
                 logger.warning("The parent of %s is gone", self._process.id)
                 self._stop()
@@ -282,8 +298,8 @@ class Child:
     def _on_queues(self, queues: list[str]) -> None:
         self._fetcher.serve(queues)
 
-    def _on_revoked(self, revoked: dict[str, Any]) -> None:
-        self._learn_revoked(revoked["ids"], revoked["stamps"])
+    def _on_revoked(self, told: dict[str, Any]) -> None:
+        revoked.add(told["ids"], told["stamps"])
 
     def _on_events(self, are_on: bool) -> None:
         self._events.enabled = are_on
@@ -304,21 +320,12 @@ class Child:
             faulthandler.dump_traceback(file=sys.__stderr__, all_threads=True)
 
     def _on_cancel(self, seq: int) -> None:
-        for each in self._slots.executing():
-            if each.seq == seq:
-                self._executor.cancel(each.thread)
+        self._executor.cancel(seq)
 
     def _stop(self) -> None:
         self._fetcher.is_stopping = True
         self._fetcher.wake()
         self._fetcher.push_back_unstarted()
-
-    def _learn_revoked(self, ids: list[str], stamps: dict[str, list[str]]) -> None:
-        # A worker forgets after three hours, unless told otherwise.
-        state.revoked.expires = max(state.revoked.expires, REMEMBERED)
-        for job_id in ids:
-            state.revoked.add(job_id)
-        state.revoked_stamps.update({name: set(values) for name, values in stamps.items()})
 
     # What it tells of itself.
 
@@ -330,40 +337,11 @@ class Child:
         if totals:
             self._wire.send({"totals": totals})
 
-    def _facts_of(self) -> Any:
-        app, spec, started = state_of(self._app), self._spec, round(time(), 3)
-        self._own = own = psutil.Process()
-        own.cpu_percent()
-
-        def facts() -> Facts:
-            return {
-                "app": app.app.import_name if app else "",
-                "node": spec.hostname,
-                "host": socket.gethostname(),
-                "pid": os.getpid(),
-                "pool": "flaskiq",
-                "concurrency": spec.threads,
-                "started_at": started,
-                "rss": own.memory_info().rss,
-                "cpu": own.cpu_percent(),
-                "queues": json.dumps([] if self._process.is_quiet else self._fetcher.queues),
-                "quiet": int(self._process.is_quiet),
-                "beat_at": round(time(), 3),
-            }
-
-        return facts
-
     def _start_loops(self) -> None:
-        app, ttl = self._app, float(self._process.ttl)
-
-        def open_own() -> Any:
-            return open_store(app)
-
-        def tell(verdict: Any) -> None:
-            fail(app, verdict.job_id, verdict.message, verdict.error)
-
-        self._recorder = Recorder(open_own, lambda: [self._process], self._executor.running)
-        self._loops = [self._recorder, Promoter(open_own), Reaper(open_own, ttl, tell)]
+        self._recorder = Recorder(
+            partial(open_store, self._app), lambda: [self._process], self._executor.running
+        )
+        self._loops = [self._recorder, *shared_loops(self._app)]
         for loop in self._loops:
             loop.start()
 

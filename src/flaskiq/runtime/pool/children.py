@@ -56,8 +56,8 @@ class Lifetime:
 class Children:
     """The children of one node.
 
-    ``wanted`` is how many there are to be, ``brief`` tells a new one how to work. A heartbeat lasts
-    ``ttl`` seconds.
+    ``wanted`` is how many there are to be. A new one is told how to work by ``brief``, then what
+    ``greeting`` says. A heartbeat lasts ``ttl`` seconds.
     """
 
     def __init__(
@@ -69,11 +69,13 @@ class Children:
         lifetime: Lifetime,
         ttl: float,
         brief: Callable[[int], Spec],
+        greeting: Callable[[], dict[str, Any]],
     ) -> None:
         self.wanted = wanted
         self.is_closing = False
         self._memory, self._templates = memory, templates
-        self._settlement, self._lifetime, self._brief = settlement, lifetime, brief
+        self._settlement, self._lifetime = settlement, lifetime
+        self._brief, self._greeting = brief, greeting
         self._living: list[ChildProcess] = []
         self._ended: list[ChildProcess] = []
         self._to_renew: list[ChildProcess] = []
@@ -144,13 +146,14 @@ class Children:
 
     def look(self) -> None:
         """Look after all of them once."""
-        self._enforce_limits()
+        self.enforce_limits()
         self._beat()
         # The end of its wire tells of the end of a child, unless a job has passed that on.
         looks = monotonic() > self._looked_at + LOOK
         if looks:
             self._looked_at = monotonic()
         for child in self:
+            child.wire.push()
             self._hear(child)
             if (looks or child.wire.is_closed) and child.has_ended():
                 self._note_end(child)
@@ -160,9 +163,10 @@ class Children:
             self._recycle()
             self.fill()
 
-    def _enforce_limits(self) -> None:
+    def enforce_limits(self) -> None:
+        """Kill every child with a job that is over its hard limit."""
         now = monotonic()
-        for child in self._living:
+        for child in self:
             for each in child.executing():
                 if each.hard and now > each.hard:
                     child.kill_for(each, seconds=tidy(round(each.hard - each.started, 3)))
@@ -171,7 +175,8 @@ class Children:
         """Beat for them: a job that keeps the interpreter keeps its process from doing so."""
         if monotonic() < self._beats_at:
             return
-        awake = [child for child in self._living if child.identity and child.is_awake]
+        busy = [child for child in self._living if child.identity and child.executing()]
+        awake = [child for child in busy if child.is_awake]
         if not awake:
             return
         self._beats_at = monotonic() + self._ttl / BEATS
@@ -238,6 +243,7 @@ class Children:
         slots = self._memory.slots(index)
         slots.clear()
         wire, theirs = pair()
+        wire.send(self._greeting())
         template = self._templates.current
         with theirs:
             pid = template.spawn(self._brief(index), theirs)

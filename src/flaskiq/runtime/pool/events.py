@@ -40,6 +40,8 @@ class Events:
 
         To be called while its error is handled.
         """
+        if not self.enabled:
+            return
         error = sys.exc_info()[1]
         self._buffer(
             "task-retried", uuid=job_id, exception=safe_repr(error), traceback=format_exc()

@@ -7,7 +7,6 @@ that is acknowledged early) goes through Celery's own consumer, whose pool is th
 
 from __future__ import annotations
 
-import ctypes
 import json
 import logging
 import os
@@ -16,7 +15,6 @@ from base64 import b64decode
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from time import monotonic, time
 from typing import Any, NamedTuple
 
@@ -27,11 +25,10 @@ from celery.worker import state
 from redis import RedisError
 
 from flaskiq.broker.channel import Message
-from flaskiq.broker.put import before_retry
 from flaskiq.message import read_envelope
 from flaskiq.runtime.pool.events import Events
 from flaskiq.runtime.pool.fetcher import Caught
-from flaskiq.runtime.pool.limits import SoftLimits
+from flaskiq.runtime.pool.limits import SoftLimits, raise_in
 from flaskiq.runtime.pool.local import LocalConsumer
 from flaskiq.runtime.pool.rates import Rates
 from flaskiq.runtime.pool.slots import Slots
@@ -57,11 +54,12 @@ class Plain(NamedTuple):
 
 
 class Current(NamedTuple):
-    """What a thread runs; ``started`` in seconds since the epoch."""
+    """What a thread runs; ``started`` in seconds since the epoch, ``ident`` is the thread."""
 
     caught: Caught
     headers: dict[str, Any]
     started: float
+    ident: int
 
 
 class EndedRequest(JobRequest):
@@ -89,15 +87,16 @@ class Executor:
         default_limits: tuple[float | None, float | None],
     ) -> None:
         self.current: dict[int, Current] = {}
-        self._idents: dict[int, int] = {}
+        self._leaving = threading.Lock()
+        self._aimed_at: set[int] = set()
         self._run_names: deque[str] = deque()
         self._app, self._hostname = app, hostname
         self._channel, self._process = channel, channel.process
         self._slots, self._limits, self._events = slots, limits, events
         self._default_limits = default_limits
-        self._rates, self._tell = rates, tell
+        self._rates, self._flush, self._tell = rates, flush, tell
         self._has_rates = not app.conf.worker_disable_rate_limits
-        self.consumer = LocalConsumer(app, hostname, events, flush)
+        self.consumer = LocalConsumer(app, hostname, events)
         self.consumer.update_strategies()
         self._plain = {
             name: Plain(task, task.__trace__)
@@ -108,10 +107,12 @@ class Executor:
     def run(self, thread: int, caught: Caught) -> None:
         """Run a job to its end, whatever that is; it has left this process's hand then."""
         started = monotonic()
-        self._idents[thread] = threading.get_ident()
         self._slots.begin(thread, caught.seq, started)
         try:
-            self._run(thread, caught, started)
+            try:
+                self._run(thread, caught, started)
+            finally:
+                self._leave(thread)
         except Cancelled:
             self._process.hand.release(caught.tag)
         except (RedisError, OSError) as error:
@@ -123,13 +124,23 @@ class Executor:
             # What it has done to this process, nobody knows: as if it had crashed.
             os._exit(1)
         finally:
-            self.current.pop(thread, None)
             self._slots.end(thread)
 
-    def cancel(self, thread: int) -> None:
-        """End the job of a thread, which others have told of already, when it runs Python code."""
-        ident = ctypes.c_ulong(self._idents[thread])
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(Cancelled))
+    def cancel(self, seq: int) -> None:
+        """End a job that others have told of already, when its thread runs Python code."""
+        with self._leaving:
+            for thread, each in self.current.items():
+                if each.caught.seq == seq:
+                    self._aimed_at.add(thread)
+                    raise_in(each.ident, Cancelled)
+
+    def _leave(self, thread: int) -> None:
+        """The job of a thread is over: what was aimed at it and not delivered is taken back."""
+        with self._leaving:
+            self.current.pop(thread, None)
+            if thread in self._aimed_at:
+                self._aimed_at.discard(thread)
+                raise_in(threading.get_ident(), None)
 
     def take_totals(self) -> Counter[str]:
         """How many jobs of each task began since the last call."""
@@ -144,14 +155,12 @@ class Executor:
             self._process.hand.release(caught.tag)
             return
         headers = envelope["headers"]
-        self.current[thread] = Current(caught, headers, time())
-        self._run_names.append(headers.get("task", ""))
+        self.current[thread] = Current(caught, headers, time(), threading.get_ident())
         headers[FLIGHT_HEADER] = str(Flight(self._process.id, caught.seq))
         # The sender's tag may be there twice: a publish that is retried sends the same message.
         envelope["properties"]["delivery_tag"] = caught.tag
         name = headers.get("task") or ""
-        if self._events.enabled:
-            before_retry.set(partial(self._events.retried, headers.get("id")))
+        self._run_names.append(name)
         if self._has_rates and self._comes_too_early(name, caught, envelope):
             return
         plain = self._plain.get(name)
@@ -225,18 +234,23 @@ class Executor:
             events.send("task-started", uuid=headers["id"])
         hard, soft = headers.get("timelimit") or (None, None)
         soft, hard = soft or task.soft_time_limit, hard or task.time_limit
-        is_told = self._begin_limits(thread, started, soft, hard, headers)
+        self._begin_limits(thread, started, soft, hard, headers)
+        outcome = None
         try:
-            value, info, seconds, shown = plain.trace(headers["id"], args, kwargs, request)
+            try:
+                outcome = plain.trace(headers["id"], args, kwargs, request)
+            finally:
+                self._limits.end(thread)
         except MemoryError:
             raise
         except Exception:  # noqa: BLE001 - it ends as a failure
-            # Celery's tracer lets some through: what hooks reject, and errors in itself.
-            self._end_badly(envelope, task, (1, ExceptionInfo(internal=True), None))
-            return
-        finally:
-            if is_told:
-                self._limits.end(thread)
+            # A soft limit may come when the job has just ended, even while that is noted.
+            self._limits.end(thread)
+            if outcome is None:
+                # Celery's tracer lets some through: what hooks reject, and errors in itself.
+                self._end_badly(envelope, task, (1, ExceptionInfo(internal=True), None))
+                return
+        value, info, seconds, shown = outcome
         if info is not None:
             self._end_badly(envelope, task, (1, value, seconds))
             return
@@ -277,24 +291,24 @@ class Executor:
         if self._channel.put_away(caught.queue, job, envelope):
             return
         headers = envelope["headers"]
+        task: Any = self._app.tasks.get(headers.get("task") or "")
+        is_early = task is not None and not task.acks_late
 
         @contextmanager
         def limited(soft: float | None, hard: float | None) -> Iterator[None]:
-            is_told = self._begin_limits(thread, started, soft, hard, headers)
+            if is_early:
+                # It leaves Redis before it runs; the parent tells of it, should this process die.
+                self._tell({"early": [caught.seq, caught.message.decode()]})
+                self._flush()
+            self._begin_limits(thread, started, soft, hard, headers)
             try:
                 yield
             finally:
-                if is_told:
-                    self._limits.end(thread)
+                self._limits.end(thread)
 
-        task: Any = self._app.tasks.get(headers.get("task") or "")
-        if task is None or task.acks_late:
-            self.consumer.run(self._message(envelope), limited)
-            return
-        # It leaves Redis before it runs; the parent tells of it, should this process die.
-        self._tell({"early": [caught.seq, caught.message.decode()]})
         self.consumer.run(self._message(envelope), limited)
-        self._tell({"late": caught.seq})
+        if is_early:
+            self._tell({"late": caught.seq})
 
     def _message(self, envelope: dict[str, Any]) -> Any:
         message = Message(envelope, channel=self._channel)
@@ -317,14 +331,13 @@ class Executor:
         soft: float | None,
         hard: float | None,
         headers: dict[str, Any],
-    ) -> bool:
-        """Let time limits in seconds act, or those of the worker; say whether a soft one does."""
+    ) -> None:
+        """Let time limits in seconds act, or those of the worker."""
         soft, hard = soft or self._default_limits[0], hard or self._default_limits[1]
         if hard:
             self._slots.limit(thread, started + hard)
         if soft:
             self._limits.begin(thread, started + soft, soft, headers)
-        return bool(soft)
 
     def running(self) -> dict[str, Running]:
         """The jobs that run here, by id."""

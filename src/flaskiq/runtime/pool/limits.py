@@ -21,7 +21,11 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 logger = logging.getLogger(__name__)
 
-_raise_in: Callable[..., int] = ctypes.pythonapi.PyThreadState_SetAsyncExc
+
+def raise_in(ident: int, error: type[BaseException] | None) -> None:
+    """Raise an error in another thread when it next runs Python code; None takes it back."""
+    target = ctypes.py_object(error) if error else None
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), target)
 
 
 class Deadline(NamedTuple):
@@ -72,7 +76,7 @@ class SoftLimits:
             self._deadlines.pop(thread, None)
             if thread in self._exceeded:
                 self._exceeded.discard(thread)
-                _raise_in(ctypes.c_ulong(threading.get_ident()), None)
+                raise_in(threading.get_ident(), None)
 
     def enforce(self) -> None:
         """Tell every job whose deadline is over."""
@@ -86,8 +90,7 @@ class SoftLimits:
             with self._lock:
                 if self._deadlines.get(thread) is deadline:
                     self._told(thread, deadline)
-                    error = ctypes.py_object(SoftTimeLimitExceeded)
-                    _raise_in(ctypes.c_ulong(deadline.ident), error)
+                    raise_in(deadline.ident, SoftTimeLimitExceeded)
 
     def _interrupt(self, _number: int, frame: FrameType | None) -> None:
         deadline = self._deadlines.get(0)

@@ -38,12 +38,10 @@ class LocalConsumer(_Consumer):
     5.7 ask for.
     """
 
-    def __init__(
-        self, app: Celery, hostname: str, events: Events, flush: Callable[[], None]
-    ) -> None:
+    def __init__(self, app: Celery, hostname: str, events: Events) -> None:
         self.app, self.hostname, self._events = app, hostname, events
         self.accept = prepare_accept_content(app.conf.accept_content)
-        self.pool = ThreadPool(flush)
+        self.pool = ThreadPool()
         self.controller = SimpleNamespace(state=state)
         self.timer = SimpleNamespace(call_at=None)
         self.connection_errors: tuple[type[BaseException], ...] = ()
@@ -88,18 +86,13 @@ class LocalConsumer(_Consumer):
 
 
 class ThreadPool:
-    """The pool of a consumer that runs each job where it is.
-
-    ``flush`` is called when a job has been accepted: what is acknowledged early is to be
-    acknowledged before it runs.
-    """
+    """The pool of a consumer that runs each job where it is."""
 
     uses_semaphore = False
     task_join_will_block = True
 
-    def __init__(self, flush: Callable[[], None]) -> None:
+    def __init__(self) -> None:
         self._here = threading.local()
-        self._flush = flush
 
     def limit(self, limited: Limited) -> None:
         """Run the next job of this thread under limits."""
@@ -119,7 +112,6 @@ class ThreadPool:
     ) -> None:
         """Run a job to its end."""
         accept_callback(os.getpid(), monotonic())
-        self._flush()
         try:
             with self._here.limited(soft_timeout, timeout):
                 outcome = target(*args)

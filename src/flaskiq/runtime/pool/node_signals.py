@@ -17,12 +17,19 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+LIMITS = 0.1
+"""Seconds between two looks at the hard limits."""
+
 SAME = 2.0
 """Seconds in which a second order to stop is the same one, sent twice by an impatient platform."""
 
 
 class NodeSignals:
-    """HUP renews the children, TSTP quiets them, TTIN and USR1 show stacks; TERM stays Celery's."""
+    """HUP renews the children, TSTP quiets them, TTIN and USR1 show stacks; TERM stays Celery's.
+
+    ALRM is the clock of the hard limits: they act whatever the node waits for, be it an answer of a
+    Redis that says nothing any more.
+    """
 
     def __init__(self, pool: FetchPool) -> None:
         self._pool = pool
@@ -39,9 +46,11 @@ class NodeSignals:
             "SIGTSTP": self._on_quiet,
             "SIGTTIN": self._on_dump,
             "SIGUSR1": self._on_dump,
+            "SIGALRM": self._on_clock,
         }
         for name, handler in handlers.items():
             signal.signal(getattr(signal, name), handler)
+        signal.setitimer(signal.ITIMER_REAL, LIMITS, LIMITS)
         for number in (signal.SIGTERM, signal.SIGINT):
             self._stock[number] = signal.getsignal(number)
             signal.signal(number, self._on_stop)
@@ -54,6 +63,15 @@ class NodeSignals:
 
     def _on_dump(self, *_: Any) -> None:
         self._wants_dump = True
+
+    def _on_clock(self, *_: Any) -> None:
+        """No lock and no I/O: it reads shared memory, and sends signals."""
+        self._pool.enforce_limits()
+
+    def stop_clock(self) -> None:
+        """Look no more: nobody is left."""
+        if signal.getsignal(signal.SIGALRM) == self._on_clock:
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
     def act(self) -> None:
         """Do what signals have asked for: a handler may come at any instruction, and only notes."""

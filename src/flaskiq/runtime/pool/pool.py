@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from time import monotonic
 from typing import Any
 
@@ -14,6 +15,7 @@ from redis import RedisError
 
 from flaskiq.broker.connection import open_store
 from flaskiq.broker.process import new_identity
+from flaskiq.runtime import revoked
 from flaskiq.runtime.pool import template
 from flaskiq.runtime.pool.autoscaler import NodeAutoscaler
 from flaskiq.runtime.pool.child import Spec
@@ -119,6 +121,7 @@ class FetchPool(_Pool):
             self._lifetime,
             self._ttl,
             self._brief,
+            self._revoked,
         )
         self._children.fill()
         self._signals = NodeSignals(self)
@@ -154,7 +157,6 @@ class FetchPool(_Pool):
             soft=self.options.get("soft_timeout"),
             hard=self.options.get("timeout"),
             events=self._wants_events,
-            **self._revoked,
         )
 
     @property
@@ -178,6 +180,10 @@ class FetchPool(_Pool):
         if self._state == self.RUN:
             self._scale()
         self._view.count(self._children.executed, self._children)
+
+    def enforce_limits(self) -> None:
+        """Kill every child with a job that is over its hard limit."""
+        self._children.enforce_limits()
 
     def _scale(self) -> None:
         """Let Celery's autoscaler look, if there is one."""
@@ -227,6 +233,7 @@ class FetchPool(_Pool):
             self.tick()
             time.sleep(0.01)
         self._record()
+        self._signals.stop_clock()
         self._children.close()
 
     def _record(self) -> None:
@@ -257,9 +264,6 @@ class FetchPool(_Pool):
     def restart(self) -> None:
         """Replace all children (the remote control command ``pool_restart``)."""
         self._children.renew()
-
-    def flush(self) -> None:
-        """Nothing waits here."""
 
     @property
     def identities(self) -> set[str]:
@@ -305,12 +309,6 @@ class FetchPool(_Pool):
             "executed": {str(child.pid): child.slots.executed for child in self._children},
         }
 
-    def terminate_job(self, pid: int, _signal: Any = None) -> None:
-        """End a process at once; what it holds goes back."""
-        for child in self._children:
-            if child.pid == pid:
-                child.kill()
-
     # What the node shows of its children, and tells them.
 
     def _get_eventer(self) -> Any:
@@ -323,21 +321,23 @@ class FetchPool(_Pool):
             eventer and eventer.enabled and (not eventer.groups or "task" in eventer.groups)
         )
 
-    @property
-    def _revoked(self) -> dict[str, Any]:
-        stamps = {name: list(values) for name, values in state.revoked_stamps.items()}
-        return {"revoked": list(state.revoked), "revoked_stamps": stamps}
+    @staticmethod
+    def _revoked() -> dict[str, Any]:
+        """The order that tells a child what must not run."""
+        return {"revoked": {"ids": list(state.revoked), "stamps": _lists(state.revoked_stamps)}}
 
     def tell_events(self) -> None:
         """Tell the children whether anybody wants events."""
         self._children.tell(events=self._wants_events)
 
-    def tell_revoked(self) -> None:
-        """Tell the children what must not run."""
-        revoked = self._revoked
-        self._children.tell(
-            revoked={"ids": revoked["revoked"], "stamps": revoked["revoked_stamps"]}
-        )
+    def learn_revoked(self) -> None:
+        """Learn what Redis remembers as revoked, and tell the children.
+
+        Raises:
+            redis.RedisError: Redis is out of reach.
+        """
+        revoked.learn(self.open_store())
+        self._children.tell(**self._revoked())
 
     def serve_queues(self) -> None:
         """Tell the children which queues to serve."""
@@ -365,7 +365,10 @@ class FetchPool(_Pool):
             ids = list(maybe_list(arguments.get("task_id")) or ())
             self._children.tell(revoked={"ids": ids, "stamps": {}})
         elif command == "revoke_by_stamped_headers":
-            self._children.tell(revoked={"ids": [], "stamps": _stamps(arguments.get("headers"))})
+            stamps = arguments.get("headers") or {}
+            if isinstance(stamps, list):
+                stamps = dict(stamp.split("=", 1) for stamp in stamps)
+            self._children.tell(revoked={"ids": [], "stamps": _lists(stamps)})
         if command in CONCERNS_CHILDREN:
             self._children.confirm()
         if command in SHOWS_JOBS:
@@ -373,8 +376,8 @@ class FetchPool(_Pool):
 
     def after_control(self, command: str | None) -> None:
         """Pass on what a remote control command has changed."""
-        if command in ("revoke", "terminate", "revoke_by_stamped_headers", "hello"):
-            self.tell_revoked()
+        if command == "hello":  # another worker has told what it knows as revoked
+            self._children.tell(**self._revoked())
         elif command in ("enable_events", "disable_events"):
             self.tell_events()
         if command in SHOWS_JOBS:
@@ -382,8 +385,5 @@ class FetchPool(_Pool):
         self.serve_queues()
 
 
-def _stamps(headers: Any) -> dict[str, list[Any]]:
-    """Read stamps as ``revoke_by_stamped_headers`` does: a mapping, or ``name=value`` in a list."""
-    if isinstance(headers, list):
-        headers = dict(header.split("=", 1) for header in headers)
-    return {name: list(maybe_list(values) or ()) for name, values in (headers or {}).items()}
+def _lists(stamps: Mapping[str, Any]) -> dict[str, list[Any]]:
+    return {name: list(maybe_list(values) or ()) for name, values in stamps.items()}

@@ -153,7 +153,16 @@ def become(worker: Any) -> None:
 
 
 def serve(app: Celery, memory: Memory, sock: socket.socket) -> None:
-    """Fork children until the node is gone. Does not return."""
+    """Fork children until the node is gone. Does not return, whatever happens."""
+    try:
+        _serve(app, memory, sock)
+    except BaseException:
+        logger.critical("The template cannot go on", exc_info=True)
+    finally:
+        os._exit(1)
+
+
+def _serve(app: Celery, memory: Memory, sock: socket.socket) -> None:
     for name in _IGNORED:
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     platforms.set_mp_process_title("celeryd", info="template")

@@ -23,9 +23,13 @@ class Wire:
         return self._socket.fileno()
 
     def send(self, told: dict[str, Any]) -> None:
-        """Tell something; what the other end does not read yet is sent with the next."""
+        """Tell something; what the other end does not read yet is sent later."""
+        self.push(json.dumps(told).encode() + b"\n")
+
+    def push(self, more: bytes = b"") -> None:
+        """Send what could not be sent before, and some more."""
         with self._sending:
-            self._unsent += json.dumps(told).encode() + b"\n"
+            self._unsent += more
             try:
                 while self._unsent:
                     self._unsent = self._unsent[self._socket.send(self._unsent) :]

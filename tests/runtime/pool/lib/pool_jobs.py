@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -237,3 +238,25 @@ class Grows(Worker):
 
 with app.app_context():
     WorkerRegistry.initialize()
+
+
+class Keeps(Worker):
+    """Keeps the interpreter to itself for some seconds, as a C extension can."""
+
+    @classmethod
+    def perform(cls, seconds: int) -> str:
+        record("started", "keeps")
+        ctypes.PyDLL(None).sleep(seconds)
+        return "kept"
+
+
+class Loops(Worker):
+    """Runs Python code for a long time."""
+
+    @classmethod
+    def perform(cls, name: str) -> None:
+        record("started", name)
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            time.sleep(0.01)
+        record("ended", name)
