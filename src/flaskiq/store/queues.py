@@ -7,13 +7,19 @@ import os
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from time import monotonic
 from typing import Any
 
 from redis import Redis, RedisError
+from redis.exceptions import ResponseError
 
 from flaskiq.store.keys import Keys
 
 logger = logging.getLogger(__name__)
+
+
+SELDOM = 0.005
+"""Seconds: of jobs that come further apart, each is likely to find its queue empty."""
 
 
 class Queues:
@@ -27,36 +33,66 @@ class Queues:
         self._pool: Any = client.connection_pool
         self._keys = keys
         self._kept: deque[Any] = deque()
+        self._found_empty: dict[str, float] = {}
         self._pid = os.getpid()
 
     def push(self, queue: str, messages: Sequence[str | bytes], sublist: str = "") -> None:
         """Put jobs behind all others of a queue, or of its ``sublist`` for a message priority.
 
-        If the list was empty, processes may wait: one is woken, who passes the token on.
+        If the list was empty, processes may wait: one is woken, who passes the token on. Where it
+        is expected to be empty, as it was before, the token goes in the same write.
 
         Raises:
             redis.RedisError, OSError: it is not known whether the jobs are there.
         """
-        if self._run("LPUSH", self._keys.ready(sublist or queue), *messages) == len(messages):
-            self.wake(queue)
+        key = self._keys.ready(sublist or queue)
+        push = ("LPUSH", key, *messages)
+        found_empty = self._found_empty.get(key)
+        if found_empty is not None and monotonic() > found_empty + SELDOM:
+            size, tokens = self._run(push, self._token(queue))
+            self._note_token(queue, tokens)
+        else:
+            (size,) = self._run(push)
+            if size == len(messages):
+                self.wake(queue)
+        if size == len(messages):
+            self._found_empty[key] = monotonic()
+        else:
+            self._found_empty.pop(key, None)
 
     def wake(self, queue: str) -> None:
         """Put the wake token of a queue, at most one.
 
         No error: the job is there already, and a waiting process looks again within a second.
         """
-        token = self._keys.wake + queue
         try:
-            if self._run("LPUSH", token, 1) > 1:
-                self._run("LTRIM", token, 0, 0)
+            (tokens,) = self._run(self._token(queue))
+        except (RedisError, OSError) as error:
+            tokens = error
+        self._note_token(queue, tokens)
+
+    def _token(self, queue: str) -> tuple[Any, ...]:
+        return "LPUSH", self._keys.wake + queue, 1
+
+    def _note_token(self, queue: str, tokens: int | Exception) -> None:
+        """Look at how many tokens there are now, or why nobody knows."""
+        try:
+            if isinstance(tokens, Exception):
+                raise tokens
+            if tokens > 1:
+                self._run(("LTRIM", self._keys.wake + queue, 0, 0))
         except (RedisError, OSError) as error:
             logger.info("Nobody is woken for queue %s: %s", queue, error)
 
-    def _run(self, *command: Any) -> Any:
+    def _run(self, first: tuple[Any, ...], *others: tuple[Any, ...]) -> list[Any]:
+        """Run commands in one write; what Redis refuses of the others is its error in the list."""
         connection = self._connection()
         try:
-            connection.send_packed_command(connection.pack_command(*command), check_health=False)
-            reply = connection.read_response()
+            parts = connection.pack_command(*first)
+            for command in others:
+                parts = [*parts, *connection.pack_command(*command)]
+            connection.send_packed_command(parts, check_health=False)
+            replies = [connection.read_response(), *(_reply(connection) for _ in others)]
         except BaseException:
             # A reply that is still to come must not be taken for that of another command; and
             # where one connection has ended, the others have, too.
@@ -64,7 +100,7 @@ class Queues:
             self._drop_all()
             raise
         self._kept.append(connection)
-        return reply
+        return replies
 
     def _connection(self) -> Any:
         if self._pid != os.getpid():
@@ -80,3 +116,10 @@ class Queues:
                 connection = self._kept.pop()
                 connection.disconnect()
                 self._pool.release(connection)
+
+
+def _reply(connection: Any) -> Any:
+    try:
+        return connection.read_response()
+    except ResponseError as error:
+        return error
