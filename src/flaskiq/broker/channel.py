@@ -38,6 +38,14 @@ logger = logging.getLogger(__name__)
 PATIENCE = 75.0
 """Seconds that a thread waits for Redis, longer than any of its blocking commands."""
 
+DRIVER: dict[str, Any] = {}
+"""How a connection calls itself; without it redis-py reads its own version from disk each time."""
+
+with suppress(ImportError):  # redis-py 6 has none
+    from redis.driver_info import DriverInfo
+
+    DRIVER["driver_info"] = DriverInfo()
+
 OPTIONS = ("heartbeat_ttl", "queue_weights", "dead_jobs", "dead_age", "history_jobs", "history_age")
 """Our names in ``broker_transport_options``."""
 
@@ -163,6 +171,9 @@ class Channel(Puts, Fetches, _Channel):
         if client is None:
             client = self._kept_client = self._kept_client or self._create_client()
         yield client
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        return {**super()._connparams(asynchronous), **DRIVER}
 
     def _after_fork(self) -> None:
         self._process = None

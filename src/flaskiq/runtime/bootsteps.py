@@ -77,14 +77,14 @@ class Loops(bootsteps.StartStopStep):
         # of it runs all the same. Here a job stays in hand over any number of connections.
         worker.pool.flush = None
         recorder = Recorder(
-            lambda: open_store(app),
+            partial(open_store, app),
             lambda: [process for process in processes() if process.serves_a_worker],
             running,
         )
         # To the very end: what runs now ends after the other loops.
         recorder.start()
         _recorders.add(recorder)
-        self._loops = shared_loops(app)
+        self._loops = shared_loops(app, partial(open_store, app))
         for loop in self._loops:
             loop.start()
         arm_on_shutdown(float(app.conf.broker_transport_options["shutdown_timeout"]))

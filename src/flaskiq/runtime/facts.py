@@ -82,21 +82,21 @@ class Usage:
 
     def __init__(self) -> None:
         self._own = psutil.Process()
-        self._used, self._at = self._seconds(), monotonic()
+        self._used, self._at = _seconds(self._own), monotonic()
 
     def measure(self) -> Facts:
         """Return ``rss`` in bytes, and ``cpu`` in percent of one processor since the last call."""
-        used, at = self._seconds(), monotonic()
+        # Once: it looks at all processes of the machine.
+        found = [self._own, *self._own.children(recursive=True)]
+        used, at = sum(map(_seconds, found)), monotonic()
         cpu = 100 * (used - self._used) / max(at - self._at, 0.001)
         self._used, self._at = used, at
-        rss = sum(_of(each, lambda each: each.memory_info().rss) for each in self._all())
+        rss = sum(_of(each, lambda each: each.memory_info().rss) for each in found)
         return {"rss": int(rss), "cpu": round(max(0.0, cpu), 1)}
 
-    def _seconds(self) -> float:
-        return sum(_of(each, lambda each: sum(each.cpu_times()[:2])) for each in self._all())
 
-    def _all(self) -> list[psutil.Process]:
-        return [self._own, *self._own.children(recursive=True)]
+def _seconds(process: psutil.Process) -> float:
+    return _of(process, lambda each: sum(each.cpu_times()[:2]))
 
 
 def _of(process: psutil.Process, value: Callable[[psutil.Process], float]) -> float:

@@ -9,11 +9,19 @@ from importlib.resources import files
 from redis import Redis
 from redis.commands.core import Script
 
+_FOLDER = files(__package__) / "scripts"
+
+
+def preload() -> None:
+    """Read all of them now; a process that is forked finds them in its memory."""
+    for file in _FOLDER.iterdir():
+        sha(file.name.removesuffix(".lua"))
+
 
 @cache
 def source(name: str) -> str:
     """Return the text of ``scripts/<name>.lua``."""
-    return (files(__package__) / "scripts" / f"{name}.lua").read_text(encoding="utf-8")
+    return (_FOLDER / f"{name}.lua").read_text(encoding="utf-8")
 
 
 @cache

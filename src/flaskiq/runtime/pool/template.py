@@ -18,6 +18,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import asdict
+from importlib import import_module
 from typing import Any
 
 import billiard.process
@@ -28,11 +29,15 @@ from celery import Celery, platforms, signals
 from flaskiq.runtime.pool.child import Child, Spec, boot
 from flaskiq.runtime.pool.slots import Memory
 from flaskiq.runtime.pools import TEMPLATE
+from flaskiq.store import script
 
 logger = logging.getLogger(__name__)
 
 READY = b"ready"
 """What a template says that was started, once it has imported the app."""
+
+_NEEDED = ("celery.worker.strategy", "encodings.idna")
+"""Modules that a child would import by itself, only later."""
 
 _ORDERS = 65_536
 _IGNORED = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGTSTP", "SIGTTIN", "SIGUSR1")
@@ -53,6 +58,7 @@ class Template:
     def fork(cls, app: Celery, memory: Memory) -> Template:
         """Make one of this process, before it has threads, connections or an event loop."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        _prepare_sharing()
         pid = os.fork()
         if not pid:
             ours.close()
@@ -148,8 +154,22 @@ def become(worker: Any) -> None:
     if not worker._custom_logging and worker.redirect_stdouts:  # noqa: SLF001
         worker.app.log.redirect_stdouts(worker.redirect_stdouts_level)
     sock = socket.socket(fileno=fd)
+    _prepare_sharing()
     sock.send(READY)
     serve(worker.app, Memory(threads, fd=memory), sock)
+
+
+def _prepare_sharing() -> None:
+    """Load what every child needs, and let no garbage collection write to what is there now.
+
+    Processes share a page of memory until one of them writes to it, and a collection writes to
+    every object that it looks at.
+    """
+    for name in _NEEDED:
+        import_module(name)
+    script.preload()
+    gc.collect()
+    gc.freeze()
 
 
 def serve(app: Celery, memory: Memory, sock: socket.socket) -> None:
@@ -166,9 +186,6 @@ def _serve(app: Celery, memory: Memory, sock: socket.socket) -> None:
     for name in _IGNORED:
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     platforms.set_mp_process_title("celeryd", info="template")
-    # What is there now is shared by all children as long as nobody writes to it.
-    gc.collect()
-    gc.freeze()
     while True:
         data, fds, _, _ = socket.recv_fds(sock, _ORDERS, 1)
         if not data:
