@@ -8,11 +8,12 @@ from __future__ import annotations
 from flaskiq.store import script
 
 RECORD = "if keep > 0 then redis.call(unpack(record)) end"
-ACKNOWLEDGE = "redis.call('HDEL', KEYS[1], unpack(ARGV, own + 3))"
+ACKNOWLEDGE = "redis.call('HDEL', KEYS[1], unpack(ARGV, acks + results))"
+ACKNOWLEDGE_ONE = "redis.call('HDEL', KEYS[1], ARGV[acks + i])"
 FENCE = "if KEYS[5] and redis.call('HDEL', KEYS[5], ARGV[5]) == 0 then return 0 end"
 
 BROKEN = {
-    "fetch": {RECORD: "", ACKNOWLEDGE: "#ARGV - own - 2"},
+    "fetch": {RECORD: "", ACKNOWLEDGE: "#ARGV - acks - results + 1", ACKNOWLEDGE_ONE: "1"},
     "schedule": {FENCE: ""},
 }
 

@@ -119,9 +119,9 @@ def state() -> State:
     )
 
 
-@dataclass(frozen=True)
+@dataclass
 class CurrentJob:
-    """The job that runs here and now.
+    """The job that runs here and now. Not frozen: that costs each job as much as all of its fields.
 
     ``worker`` is the task name, ``attempt`` counts from 1, ``queue`` is None for an inline call.
     """

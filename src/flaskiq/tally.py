@@ -76,19 +76,25 @@ class Tally:
         self._pending = None
 
     def _collect(self) -> Batch:
-        counts: Counter[str] = Counter()
-        times: Counter[str] = Counter()
+        # Few kinds of ends and many of each: names are made for the kinds.
+        ends: Counter[tuple[str, str, Ending]] = Counter()
+        runs: Counter[tuple[str, str, int]] = Counter()
+        spent: Counter[str] = Counter()
         finished: deque[Ended] = deque(maxlen=min(self._keeps, MOST_AT_ONCE))
         for _ in range(len(self._ended)):
             ended = self._ended.popleft()
-            counts[ended.ending] += 1
-            counts[field("queue", ended.queue, ended.ending)] += 1
-            counts[field("worker", ended.worker, ended.ending)] += 1
+            ends[ended.queue, ended.worker, ended.ending] += 1
             if ended.seconds is not None:
-                size = str(histogram.bucket(ended.seconds))
-                times[field("worker", ended.worker, size)] += 1
-                times[field("queue", ended.queue, size)] += 1
-                times[field("worker", ended.worker, "us")] += int(ended.seconds * 1e6)
+                runs[ended.queue, ended.worker, histogram.bucket(ended.seconds)] += 1
+                spent[ended.worker] += int(ended.seconds * 1e6)
             if ended.ending in FINAL:
                 finished.append(ended)
+        counts: Counter[str] = Counter()
+        for (queue, worker, ending), number in ends.items():
+            for name in (ending, field("queue", queue, ending), field("worker", worker, ending)):
+                counts[name] += number
+        times = Counter({field("worker", worker, "us"): us for worker, us in spent.items()})
+        for (queue, worker, size), number in runs.items():
+            times[field("worker", worker, str(size))] += number
+            times[field("queue", queue, str(size))] += number
         return Batch(self._number, dict(counts), dict(times), list(finished))

@@ -18,12 +18,14 @@ from redis.exceptions import NoScriptError, ResponseError
 
 from flaskiq.broker.pace import MOST, Pace
 from flaskiq.broker.put import SOON, due
+from flaskiq.broker.results import Outbox
 from flaskiq.failure import Failure
 from flaskiq.job import new_id
 from flaskiq.message import DEATHS_HEADER, read_envelope
 from flaskiq.store.flight import ADMITTED_HEADER, FLIGHT_HEADER, Flight
 from flaskiq.store.prepared_fetch import PreparedFetch, Source
 from flaskiq.store.processes import Fetch, Fetched
+from flaskiq.store.results import StateOf
 
 logger = logging.getLogger(__name__)
 
@@ -116,18 +118,29 @@ class Fetches(_Base):
         return ("BRPOP", *(self.store.keys.wake + queue for queue in queues), self.brpop_timeout)
 
     def next_fetch(
-        self, queues: list[str], credit: int, *, least: int = 1, woken: bool = False
+        self,
+        queues: list[str],
+        credit: int,
+        *,
+        least: int = 1,
+        woken: bool = False,
+        outbox: Outbox | None = None,
     ) -> Fetching:
         """Return a fetch of at most ``credit`` jobs, with what is to be acknowledged.
 
-        Of each queue it takes as many as the pace allows, but ``least`` in any case.
+        Of each queue it takes as many as the pace allows, but ``least`` in any case. The results
+        of what is acknowledged are taken from ``outbox``.
         """
         limits = [min(credit, max(least, self.pace.batch(queue))) for queue in queues]
         prepared = self._prepare(queues, limits)
         acks = self.process.hand.take_acks()
+        results = outbox.take(acks) if outbox is not None else []
         seq = self.process.hand.next_seqs(credit)
-        command = prepared.pack(credit=credit, seq=seq, acks=acks, woken=woken)
-        return Fetching(command, prepared.queues, acks)
+        if results and len(results) < len(acks):
+            first = [result.seq for result in results]
+            acks = [*first, *set(acks).difference(first)]
+        command = prepared.pack(credit=credit, seq=seq, acks=acks, woken=woken, results=results)
+        return Fetching(command, prepared.queues, acks, results)
 
     def _prepare(self, queues: list[str], limits: list[int]) -> PreparedFetch:
         kept, prepared = self._prepared
@@ -340,9 +353,12 @@ class Fetches(_Base):
 
 
 class Fetching:
-    """A fetch under way: its command, the queue of each of its lists, and what it acknowledges."""
+    """A fetch under way: its command, the queue of each of its lists, and what it tells Redis."""
 
-    def __init__(self, command: bytes, queues: list[str], acks: list[int]) -> None:
+    def __init__(
+        self, command: bytes, queues: list[str], acks: list[int], results: list[StateOf]
+    ) -> None:
         self.command = command
         self.queues = queues
         self.acks = acks
+        self.results = results

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from flaskiq.message import DEATHS_HEADER
 from flaskiq.store import script
 from flaskiq.store.keys import Keys
+from flaskiq.store.results import SUCCESS, StateOf
 
 DEATHS_MARK = f'"{DEATHS_HEADER}": '
 """How the header looks inside a message; the fetch script searches for it."""
@@ -34,17 +35,39 @@ class PreparedFetch:
         self.queues = [source.queue for source in sources]
         names = [keys.inflight(process), keys.processes, *(source.list for source in sources)]
         groups = [(len(list(same)), most) for most, same in groupby(sources, attrgetter("most"))]
-        kept: list[str | int] = ["EVALSHA", script.sha("fetch"), len(names), *names]
-        kept += [DEATHS_MARK, keys.wake, len(groups), *self.queues, *chain(*groups)]
-        self._kept, self._length = _bulk(kept), len(kept)
+        kept: list[str | int] = [DEATHS_MARK, keys.wake, SUCCESS, len(names) - 2, len(groups)]
+        kept += [*self.queues, *chain(*groups)]
+        self._script = _bulk(["EVALSHA", script.sha("fetch")])
+        self._names, self._keys = _bulk(names), len(names)
+        self._kept, self._length = _bulk(kept), 3 + len(names) + len(kept)
 
-    def pack(self, *, credit: int, seq: int, acks: Sequence[int], woken: bool) -> bytes:
+    def pack(
+        self,
+        *,
+        credit: int,
+        seq: int,
+        acks: Sequence[int],
+        woken: bool,
+        results: Sequence[StateOf] = (),
+    ) -> bytes:
         """Return the command for one fetch.
 
-        ``woken``: the process waits for a wake token before, and passes it on.
+        ``woken``: the process waits for a wake token before, and passes it on. ``results`` are
+        those of the first of ``acks``.
         """
-        own = (credit, seq, int(woken), *acks)
-        return b"*%d\r\n%b%b" % (self._length + len(own), self._kept, _bulk(own))
+        keys = [result.key for result in results]
+        own: list[str | int] = [credit, seq, int(woken)]
+        own += [part for result in results for part in (result.value, result.expires)]
+        own += acks
+        return b"*%d\r\n%b%b%b%b%b%b" % (
+            self._length + len(keys) + len(own),
+            self._script,
+            _bulk([self._keys + len(keys)]),
+            self._names,
+            _bulk(keys),
+            self._kept,
+            _bulk(own),
+        )
 
 
 def _bulk(parts: Sequence[str | int]) -> bytes:

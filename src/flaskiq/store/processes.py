@@ -41,10 +41,11 @@ class Fetch(NamedTuple):
     @classmethod
     def parse(cls, reply: Sequence[int | bytes]) -> Fetch:
         """Read the reply of the script."""
-        acknowledged, *rest = reply
-        triples = zip(rest[::3], rest[1::3], rest[2::3], strict=True)
-        jobs = [Fetched(int(seq), int(place) - 1, bytes(raw)) for seq, place, raw in triples]
-        return cls(int(acknowledged), jobs)
+        parts: Any = reply
+        jobs = [
+            Fetched(parts[at], parts[at + 1] - 1, parts[at + 2]) for at in range(1, len(parts), 3)
+        ]
+        return cls(parts[0], jobs)
 
 
 class Pulse(NamedTuple):
