@@ -32,15 +32,20 @@ REQUIRES = {
 }
 
 
-def variants(headline: Contestant, baseline: str | None = None) -> Iterator[Contestant]:
-    """Yield ``headline`` with each addition, fewer jobs and only the workloads that it changes."""
+def variants(
+    headline: Contestant, baseline: str | None = None, *, drained: int = 1500
+) -> Iterator[Contestant]:
+    """Yield ``headline`` with each addition, and only the workloads that it changes.
+
+    They have fewer jobs; of the fast ones enough, ``drained``, to see more than their start.
+    """
     for name, env in ENV.items():
         yield replace(
             headline,
             name=f"{headline.name}+{name}",
             env={**headline.env, **env},
             note=f"{headline.note}; {NOTES[name]}",
-            counts={ENQUEUE: 2500, DRAIN: 1500},
+            counts={ENQUEUE: 2500, DRAIN: drained},
             workloads=(ENQUEUE, DRAIN),
             baseline=f"{baseline}+{name}" if baseline else None,
             requires=(*headline.requires, *REQUIRES.get(name, ())),

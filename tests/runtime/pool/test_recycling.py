@@ -48,12 +48,35 @@ def test_a_job_ends_in_the_child_that_is_to_be_replaced(
     long = pool_jobs.Hold.perform_async("long")
     records.wait_for("started", "long")
     node.wait_for_children(2)
+    where = pool_jobs.Where.perform_async()
+    assert all(map(is_running, earlier))
+    records.let_go("long")
+    assert long.get(timeout=20) == "long"
+    assert where.get(timeout=20) not in earlier
+    node.wait_until_gone(earlier)
+    assert records("started") == ["long"]
+
+
+def test_no_more_jobs_than_wanted_run_while_children_are_replaced(
+    pool_jobs: ModuleType, records: Records, start_node: StartNode
+) -> None:
+    start_node("-c", "1", "--max-tasks-per-child", "1", children=1)
+    pool_jobs.Counts.perform_bulk([(0.1,)] * 10)
+    records.wait_for_count("running", 10)
+    assert records("running") == ["1"] * 10
+
+
+def test_a_long_job_does_not_keep_the_other_threads_of_its_child_idle(
+    pool_jobs: ModuleType, records: Records, start_node: StartNode
+) -> None:
+    node = start_node(*("--processes=1", "--threads=2", "--max-tasks-per-child", "1"), children=1)
+    earlier = node.pids()
+    long = pool_jobs.Hold.perform_async("long")
+    records.wait_for("started", "long")
     assert pool_jobs.Where.perform_async().get(timeout=20) not in earlier
     assert all(map(is_running, earlier))
     records.let_go("long")
     assert long.get(timeout=20) == "long"
-    node.wait_until_gone(earlier)
-    assert records("started") == ["long"]
 
 
 def test_a_child_is_replaced_that_has_grown_too_large(

@@ -15,7 +15,6 @@ import socket
 import sys
 import threading
 from dataclasses import dataclass
-from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -26,7 +25,6 @@ from celery.worker import state
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
-from flaskiq.broker.connection import open_store
 from flaskiq.broker.put import before_retry
 from flaskiq.broker.results import Outbox, outboxes
 from flaskiq.runtime import request, revoked
@@ -38,6 +36,7 @@ from flaskiq.runtime.pool.events import Events
 from flaskiq.runtime.pool.executor import Executor
 from flaskiq.runtime.pool.fetcher import Fetcher
 from flaskiq.runtime.pool.limits import SoftLimits
+from flaskiq.runtime.pool.lines import Lines, gather
 from flaskiq.runtime.pool.slots import Memory
 from flaskiq.runtime.pool.wire import Wire
 from flaskiq.runtime.pools import OURS
@@ -61,8 +60,8 @@ TOTALS = 1.0
 class Spec:
     """How a child is to work; small, since it is sent in one packet.
 
-    ``soft`` and ``hard`` are the worker's own limits in seconds, ``lifetime`` the jobs after which
-    the child is replaced, 0 for never.
+    ``soft`` and ``hard`` are the worker's own limits in seconds, ``lifetime`` the jobs that the
+    child runs at most before it is replaced, 0 for any number.
     """
 
     index: int
@@ -74,6 +73,11 @@ class Spec:
     soft: float | None
     hard: float | None
     events: bool
+
+
+def worn_from(lifetime: int) -> int:
+    """After how many jobs a child that runs ``lifetime`` of them asks for another in its place."""
+    return lifetime - lifetime // 10
 
 
 class Child:
@@ -88,7 +92,9 @@ class Child:
         self._events = Events(app, spec.hostname)
         self._events.enabled = spec.events
         self._outbox = outboxes[app] = Outbox()
+        self._lines: list[Lines] = []
         self._loops: list[Loop] = []
+        self._may_go = threading.Event()
         self._has_ended = threading.Event()
         self._orders: list[dict[str, Any]] = []
         self._own = psutil.Process()
@@ -121,7 +127,8 @@ class Child:
             concurrency=self._spec.threads,
             queues=lambda: self._fetcher.queues,
         )
-        self._fetcher.before_wait = self._events.flush
+        self._fetcher.before_wait = self._publish
+        self._fetcher.after_send = self._write_lines
         self._fetcher.is_held = self._is_held
         self._executor = Executor(
             self._app,
@@ -135,6 +142,7 @@ class Child:
             self._wire.send,
             (self._spec.soft, self._spec.hard),
         )
+        self._lines = gather()
         self._limits.install()
         self._limits.poke = self._wake_keeper
         while self._orders:
@@ -143,6 +151,8 @@ class Child:
         self._tell_identity(self._process.id)
         self._begin()
         self._start_loops()
+        self._wire.send({"ready": True})
+        self._may_go.wait()
         threads = [
             threading.Thread(target=self._work, args=(thread,), name=f"flaskiq-{thread}")
             for thread in range(1, self._spec.threads)
@@ -193,13 +203,12 @@ class Child:
         if self._limits.is_any_exceeded:
             return True
         lifetime, executed = self._spec.lifetime, self._slots.executed
-        if not lifetime or executed < lifetime:
+        if not lifetime or executed < worn_from(lifetime):
             return False
         if not self._is_worn:
             self._is_worn = True
             self._wire.send({"worn": executed})
-        # Some more, until another is there.
-        return executed >= lifetime + lifetime // 10
+        return executed >= lifetime
 
     def _work(self, thread: int) -> None:
         before_retry.set(self._events.retried)
@@ -216,7 +225,7 @@ class Child:
         self._process.is_stopping = True
         while not self._is_cleared():
             self._has_ended.wait(RETRY)
-        self._events.flush()
+        self._publish()
         self._tell_totals()
         self._has_ended.set()
         self._process.leave()
@@ -272,7 +281,7 @@ class Child:
             if self._fetcher.has_unsent:
                 self._fetcher.flush()
             self._fetcher.tell_started()
-            self._events.flush()
+            self._publish()
         if self._fetcher.has_unstarted and len(executing) == self._spec.threads:
             since = max(each.started for each in executing)
             if now - since > LONG:
@@ -286,6 +295,9 @@ class Child:
     def _obey(self, order: dict[str, Any]) -> None:
         for name, value in order.items():
             getattr(self, f"_on_{name}")(value)
+
+    def _on_go(self, _: Any) -> None:
+        self._may_go.set()
 
     def _on_stop(self, _: Any) -> None:
         self._stop()
@@ -324,10 +336,20 @@ class Child:
 
     def _stop(self) -> None:
         self._fetcher.is_stopping = True
+        self._may_go.set()
         self._fetcher.wake()
         self._fetcher.push_back_unstarted()
 
     # What it tells of itself.
+
+    def _publish(self) -> None:
+        """Let out what waits for company."""
+        self._events.flush()
+        self._write_lines()
+
+    def _write_lines(self) -> None:
+        for lines in self._lines:
+            lines.flush()
 
     def _tell_identity(self, identity: str) -> None:
         self._wire.send({"identity": identity})
@@ -338,10 +360,9 @@ class Child:
             self._wire.send({"totals": totals})
 
     def _start_loops(self) -> None:
-        self._recorder = Recorder(
-            partial(open_store, self._app), lambda: [self._process], self._executor.running
-        )
-        self._loops = [self._recorder, *shared_loops(self._app)]
+        store = self._channel.make_store()
+        self._recorder = Recorder(lambda: store, lambda: [self._process], self._executor.running)
+        self._loops = [self._recorder, *shared_loops(self._app, lambda: store)]
         for loop in self._loops:
             loop.start()
 

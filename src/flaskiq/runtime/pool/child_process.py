@@ -8,7 +8,7 @@ import socket
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
-from math import inf
+from time import monotonic
 from typing import Any
 
 import psutil
@@ -24,6 +24,9 @@ _ASLEEP = (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP, psutil.STATUS_ZOMB
 class ChildProcess:
     """A child that lives, or that has ended and is not settled yet.
 
+    One that ``waits_for`` another fetches nothing before that one is gone. One ``is_retiring`` that
+    is to be replaced, and was told to stop ``stopped_at``, of the monotonic clock.
+
     ``revoked`` and ``timed_out`` are the seqs of jobs for which it was killed; for the others that
     it ran then, nothing is counted. ``early`` are the messages of jobs that it runs and that were
     acknowledged before: of them Redis knows nothing any more.
@@ -36,7 +39,10 @@ class ChildProcess:
     template: Template
     identity: str | None = None
     earlier: list[str] = field(default_factory=list)
-    retired_at: float = -inf
+    waits_for: ChildProcess | None = None
+    is_ready: bool = False
+    is_retiring: bool = False
+    stopped_at: float | None = None
     was_killed: bool = False
     has_reported: bool = False
     revoked: set[int] = field(default_factory=set)
@@ -54,6 +60,7 @@ class ChildProcess:
         self.has_reported = False
         for told in self.wire.receive():
             self.has_reported = self.has_reported or "is_report" in told
+            self.is_ready = self.is_ready or "ready" in told
             totals.update(told.get("totals") or {})
             if "early" in told:
                 seq, message = told["early"]
@@ -117,10 +124,15 @@ class ChildProcess:
         self.send_signal(signal.SIGCONT)
         return runs
 
-    @property
-    def is_retiring(self) -> bool:
-        """Whether it was told to leave."""
-        return self.retired_at > -inf
+    def stop(self) -> None:
+        """Let it leave after its jobs."""
+        self.is_retiring, self.stopped_at = True, monotonic()
+        self.tell(stop=True)
+
+    def go(self) -> None:
+        """Let it fetch."""
+        self.waits_for = None
+        self.tell(go=True)
 
     def kill(self) -> None:
         """End it at once."""

@@ -15,7 +15,7 @@ from celery.worker import state
 from redis import RedisError
 
 from flaskiq.broker.process import BEATS
-from flaskiq.runtime.pool.child import Spec
+from flaskiq.runtime.pool.child import Spec, worn_from
 from flaskiq.runtime.pool.child_process import ChildProcess, pair
 from flaskiq.runtime.pool.settle import Settlement
 from flaskiq.runtime.pool.slots import Memory
@@ -32,7 +32,10 @@ REPORT = 0.5
 """Seconds that the node waits for its children to obey, at most."""
 
 LONG = 1.0
-"""Seconds that a child which is about to leave keeps others from leaving, too."""
+"""Seconds that a child which was told to leave keeps others from that, too.
+
+And, if it runs several jobs at once, the one that is to take over.
+"""
 
 PAUSE = 1.0
 """Seconds before a child that could not begin is replaced."""
@@ -45,11 +48,12 @@ class Lifetime:
     jobs: int = 0
     size: int = 0
 
-    def is_over(self, child: ChildProcess) -> bool:
-        """Whether a child is to leave."""
+    def is_nearly_over(self, child: ChildProcess) -> bool:
+        """Whether another is to be made ready for a child."""
         slots = child.slots
         return bool(
-            (self.jobs and slots.executed >= self.jobs) or (self.size and slots.rss > self.size)
+            (self.jobs and slots.executed >= worn_from(self.jobs))
+            or (self.size and slots.rss > self.size)
         )
 
 
@@ -138,7 +142,7 @@ class Children:
         self._hear(child)
         if child.wire.is_closed:
             self._hub.remove_reader(child.wire.fileno())
-        if child.wire.is_closed or self._lifetime.is_over(child):
+        if child.wire.is_closed or child.waits_for or self._lifetime.is_nearly_over(child):
             self.look()
 
     def _hear(self, child: ChildProcess) -> None:
@@ -158,6 +162,7 @@ class Children:
             if (looks or child.wire.is_closed) and child.has_ended():
                 self._note_end(child)
         self._settle()
+        self._hand_over()
         if not self.is_closing:
             self._renew()
             self._recycle()
@@ -248,6 +253,9 @@ class Children:
         with theirs:
             pid = template.spawn(self._brief(index), theirs)
         child = ChildProcess(index, pid, slots, wire, template)
+        child.waits_for = self._first_unfollowed()
+        if child.waits_for is None:
+            child.go()
         self._living.append(child)
         if self._hub is not None:
             self._watch(child)
@@ -255,16 +263,46 @@ class Children:
     # Those who leave for others.
 
     def retire(self, child: ChildProcess) -> None:
-        """Let a child leave after its jobs; another is forked at once."""
-        child.retired_at = monotonic()
-        child.tell(stop=True)
+        """Let a child leave after its jobs, as soon as another is ready to take over."""
+        child.is_retiring = True
+
+    def _first_unfollowed(self) -> ChildProcess | None:
+        """A child that is to leave, and for which no other waits."""
+        awaited = [child.waits_for for child in self._living]
+        return next(
+            (
+                child
+                for child in self._living
+                if child.is_retiring and child.stopped_at is None and child not in awaited
+            ),
+            None,
+        )
+
+    def _hand_over(self) -> None:
+        """Let those who are ready take over: no more than are wanted run jobs at any moment."""
+        for child in self:
+            former = child.waits_for
+            if former is None:
+                continue
+            if former in self._living:
+                if child.is_ready and former.stopped_at is None:
+                    former.stop()
+                if not self._may_overlap(former):
+                    continue
+            child.go()
+
+    def _may_overlap(self, former: ChildProcess) -> bool:
+        """Whether a child waits no longer: one long job must not keep so many threads idle."""
+        stopped_at = former.stopped_at
+        is_overdue = stopped_at is not None and monotonic() > stopped_at + LONG
+        return is_overdue and self._memory.threads > 1
 
     def shrink(self, number: int) -> None:
         """Let so many leave for nobody, those without a job first."""
         staying = [child for child in self._living if not child.is_retiring]
         for child in sorted(staying, key=lambda child: len(child.executing()))[:number]:
             self.wanted -= 1
-            self.retire(child)
+            child.stop()
 
     def renew(self) -> None:
         """Let all be replaced, one after the other, by some with today's code."""
@@ -280,7 +318,7 @@ class Children:
     def _recycle(self) -> None:
         """Let one leave whose lifetime is over."""
         staying = [child for child in self._living if not child.is_retiring]
-        worn = next((child for child in staying if self._lifetime.is_over(child)), None)
+        worn = next((child for child in staying if self._lifetime.is_nearly_over(child)), None)
         if worn is not None and not self._is_one_leaving:
             self.retire(worn)
 
@@ -288,7 +326,10 @@ class Children:
     def _is_one_leaving(self) -> bool:
         """Whether a child is about to leave: they go one at a time, but wait for no long job."""
         since = monotonic() - LONG
-        return any(child.retired_at > since for child in self._living)
+        return any(
+            child.is_retiring and (child.stopped_at is None or child.stopped_at > since)
+            for child in self._living
+        )
 
     def kill(self) -> None:
         """End all of them at once."""

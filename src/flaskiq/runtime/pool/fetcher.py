@@ -40,16 +40,12 @@ _MARK = DEATHS_MARK.encode()
 
 
 class Caught(NamedTuple):
-    """A job that was fetched, and the queue it came from."""
+    """A job that was fetched, and the queue it came from; ``tag`` is its delivery tag."""
 
     seq: int
+    tag: str
     queue: str
     message: bytes
-
-    @property
-    def tag(self) -> str:
-        """Its delivery tag."""
-        return str(self.seq)
 
 
 class Fetcher:
@@ -60,6 +56,8 @@ class Fetcher:
         threads: how many call :meth:`next`.
         multiplier: jobs in hand for each of them, 0 for any number.
         tell: is told the identity of the process before it fetches under it.
+
+    ``before_wait`` is called before a wait for work, ``after_send`` while Redis works on a fetch.
     """
 
     def __init__(
@@ -77,6 +75,7 @@ class Fetcher:
         self.is_quiet = False
         self.is_stopping = False
         self.before_wait: Callable[[], None] = lambda: None
+        self.after_send: Callable[[], None] = lambda: None
         self.is_held: Callable[[], bool] = lambda: False
         self._channel, self._process = channel, channel.process
         self._hand = channel.process.hand
@@ -203,7 +202,7 @@ class Fetcher:
             self._lose(error)
 
     def _exchange(self, queues: list[str]) -> None:
-        """Send results, acknowledgements and the fetch in one write; take what it brings.
+        """Send the fetch, with results and acknowledgements; take what it brings.
 
         If the last one found nothing, the wait for a wake token goes before the fetch: Redis runs
         it the moment the wait ends. With something to send there is no wait.
@@ -212,32 +211,30 @@ class Fetcher:
             self.before_wait()
         woken = self._idle and not self.has_unsent
         credit, idle = self._credit()
-        fetching = self._channel.next_fetch(queues, credit, least=idle, woken=woken)
-        results = self._outbox.take(fetching.acks)
+        fetching = self._channel.next_fetch(
+            queues, credit, least=idle, woken=woken, outbox=self._outbox
+        )
         try:
-            fetch = self._send(fetching, results, queues if woken else None)
+            fetch = self._send(fetching, queues if woken else None)
         except BaseException:
             self._must_reconcile = True
-            self._outbox.add(*results)
+            self._outbox.add(*fetching.results)
             self._hand.finish_again(fetching.acks)
             raise
-        self._note_written(results)
+        self._note_written(fetching.results)
         self._channel.count_fenced(fetching.acks, fetch.acknowledged)
         self._idle = not fetch.jobs
         if not self._process.is_taken_for_dead:
             self._take(fetching, fetch)
 
-    def _send(self, fetching: Fetching, results: list[StateOf], wait: list[str] | None) -> Fetch:
+    def _send(self, fetching: Fetching, wait: list[str] | None) -> Fetch:
         connection = self._connection or self._connect()
-        parts = []
-        if results:
-            command = self._results.store_all_command(self._process.id, results)
-            parts += connection.pack_command(*command)
+        command = fetching.command
         if wait:
-            parts += connection.pack_command(*self._channel.wait_for(wait))
-        connection.send_packed_command([b"".join([*parts, fetching.command])], check_health=False)
-        if results:
-            self._count_fenced(connection.read_response())
+            waiting = connection.pack_command(*self._channel.wait_for(wait))
+            command = b"".join([*waiting, command])
+        connection.send_packed_command([command], check_health=False)
+        self.after_send()
         if wait:
             self._await_token(connection)
         return Fetch.parse(connection.read_response())
@@ -253,7 +250,12 @@ class Fetcher:
             self._waiting = False
 
     def _take(self, fetching: Fetching, fetch: Fetch) -> None:
-        self._hold([Caught(job.seq, fetching.queues[job.list], job.message) for job in fetch.jobs])
+        self._hold(
+            [
+                Caught(job.seq, str(job.seq), fetching.queues[job.list], job.message)
+                for job in fetch.jobs
+            ]
+        )
         self._hand.landed()
         if fetch.jobs:
             self._channel.rotate(fetching.queues[fetch.jobs[0].list])

@@ -14,7 +14,7 @@ import redis
 from celery.exceptions import SoftTimeLimitExceeded
 from flask import Flask
 
-from flaskiq import Flaskiq, Worker, WorkerRegistry, current_job
+from flaskiq import Flaskiq, Logger, Worker, WorkerRegistry, current_job
 
 OVERRIDES = "POOL_CELERY"
 """Environment variable with Celery settings in JSON, for one node."""
@@ -119,6 +119,28 @@ class Where(Worker):
         time.sleep(pause)
         record("where", json.dumps([os.getpid(), name]))
         return os.getpid()
+
+
+class Counts(Worker):
+    """Writes down how many of its kind run as it starts."""
+
+    ignore_result = True
+
+    @classmethod
+    def perform(cls, seconds: float) -> None:
+        record("running", client.incr("record:of-its-kind"))
+        time.sleep(seconds)
+        client.decr("record:of-its-kind")
+
+
+class SaysAndKills(Worker):
+    """Logs two lines and kills the process that runs it."""
+
+    @classmethod
+    def perform(cls) -> None:
+        Logger.info(message="these are my last words")
+        Logger.info(message="and these the very last")
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Kills(Worker):
