@@ -140,7 +140,7 @@ class Fetches(_Base):
             first = [result.seq for result in results]
             acks = [*first, *set(acks).difference(first)]
         command = prepared.pack(credit=credit, seq=seq, acks=acks, woken=woken, results=results)
-        return Fetching(command, prepared.queues, acks, results)
+        return Fetching(command, credit, prepared.queues, acks, results)
 
     def _prepare(self, queues: list[str], limits: list[int]) -> PreparedFetch:
         kept, prepared = self._prepared
@@ -353,12 +353,21 @@ class Fetches(_Base):
 
 
 class Fetching:
-    """A fetch under way: its command, the queue of each of its lists, and what it tells Redis."""
+    """A fetch under way: its command, the queue of each of its lists, and what it tells Redis.
+
+    ``credit``: how many jobs it may bring.
+    """
 
     def __init__(
-        self, command: bytes, queues: list[str], acks: list[int], results: list[StateOf]
+        self,
+        command: bytes,
+        credit: int,
+        queues: list[str],
+        acks: list[int],
+        results: list[StateOf],
     ) -> None:
         self.command = command
+        self.credit = credit
         self.queues = queues
         self.acks = acks
         self.results = results

@@ -21,6 +21,7 @@ from flaskiq.broker.fetch import Fetching
 from flaskiq.broker.pace import MOST
 from flaskiq.broker.results import Outbox
 from flaskiq.runtime.pool.slots import Slots
+from flaskiq.runtime.pool.spin import Spin
 from flaskiq.store.prepared_fetch import DEATHS_MARK
 from flaskiq.store.processes import Fetch
 from flaskiq.store.results import Results, StateOf
@@ -87,6 +88,7 @@ class Fetcher:
         self._connection: Any = None
         self._client_id: int | None = None
         self._must_reconcile = False
+        self._spin = Spin()
         self._idle = False
         self._waiting = False
         self._is_resting = False
@@ -237,6 +239,8 @@ class Fetcher:
         self.after_send()
         if wait:
             self._await_token(connection)
+        elif self._threads == 1 and fetching.credit == 1:
+            self._spin.wait(connection._sock)  # noqa: SLF001 - redis-py has no name for it
         return Fetch.parse(connection.read_response())
 
     def _await_token(self, connection: Any) -> None:

@@ -1,0 +1,52 @@
+"""Spin: waits for a reply awake, for a moment."""
+
+from __future__ import annotations
+
+import os
+import select
+from time import perf_counter
+from typing import Any
+
+MOST = 0.0002
+"""Seconds; a server on the same machine mostly answers a fetch in less."""
+
+PAUSE = 20
+"""Replies that are waited for asleep, after one that did not come so soon."""
+
+
+class Spin:
+    """Looks again and again whether there is something to read.
+
+    Falling asleep and being woken takes a process about as long as Redis takes for the fetch of one
+    job; where each job is fetched by itself, that decides how many a process can run. Of a server
+    that is further away, nearly every reply is waited for asleep, and with one processor all are.
+    """
+
+    def __init__(self) -> None:
+        self._poll: Any = None
+        self._socket: Any = None
+        self._pause = 0 if processors() > 1 else None
+
+    def wait(self, socket: Any) -> None:
+        """Return as soon as there is something to read, or a moment later."""
+        if self._pause is None:
+            return
+        if self._pause:
+            self._pause -= 1
+            return
+        if socket is not self._socket:
+            self._poll, self._socket = select.poll(), socket
+            self._poll.register(socket, select.POLLIN)
+        look = self._poll.poll
+        end = perf_counter() + MOST
+        while perf_counter() < end:
+            if look(0):
+                return
+        self._pause = PAUSE
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
