@@ -106,6 +106,8 @@ def test_one_job_is_one_command_and_a_token_only_for_an_empty_queue(
 ) -> None:
     sample.Add.perform_async(1, 2)
     assert commands() == {"lpush": 2}
+    sample.Add.perform_async(1, 2)  # it finds one, and so the next expects no empty queue
+    commands()
     sample.Add.perform_async(1, 2)
     assert commands() == {"lpush": 1}
 
