@@ -19,7 +19,7 @@ STAGES = {
     "words": (
         "errors", "moments", "arguments", "backoff", "job", "message", "endings",
         "failure", "handlers", "histogram", "tally",
-        "cron.expression", "options", "settings", "current",
+        "cron.expression", "cron.policy", "options", "settings", "current",
     ),
     "store": ("store",),
     "define": ("setter", "worker", "registry"),

@@ -443,6 +443,7 @@ def test_defaults(app: Flask) -> None:
         "worker_max_tasks_per_child": 1000,
         "worker_prefetch_multiplier": 1,
         "worker_disable_prefetch": True,
+        "beat_scheduler": "flaskiq.cron.scheduler:FlaskiqScheduler",
         "broker_transport_options": {
             "queue_order_strategy": "priority",
             "socket_timeout": 30,

@@ -23,6 +23,7 @@ from flaskiq.errors import ContextError
 from flaskiq.handlers import Handler, Handlers
 from flaskiq.registry import WorkerRegistry, describe
 from flaskiq.runtime import bootsteps, context, control, executor, pools, prefetch, program  # noqa: F401 - connect Celery's signals
+from flaskiq.runtime.loops import shared
 from flaskiq.runtime.task import adapt_limits, worker_task
 from flaskiq.settings import Settings
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from flaskiq.job import Job
+    from flaskiq.runtime.loops.loop import Loop
     from flaskiq.store.store import Store
     from flaskiq.worker import Worker
 
@@ -105,6 +107,9 @@ class Flaskiq:
         program.install(celery, settings)
         adapt_limits(celery)
         celery.conf.update(settings.celery_config())
+        entry.read_texts(celery)
+        if settings["FLASKIQ_BEAT_IN_WORKER"]:
+            shared.further[celery] = [partial(_make_beat, celery)]
         registry = WorkerRegistry(
             celery,
             settings.workers,
@@ -154,6 +159,12 @@ def _load_workers(sender: Celery, **_: Any) -> None:
     if state is not None:
         with cwd_in_path():
             state.registry.load()
+
+
+def _make_beat(celery: Celery) -> Loop:
+    from flaskiq.cron.loop import Beat  # it needs much that no other process needs
+
+    return Beat(celery)
 
 
 def _log_workers(app: Celery) -> None:

@@ -24,6 +24,9 @@ DEATHS_HEADER = "flaskiq_deaths"
 REASON_HEADER = "flaskiq_reason"
 """Header that says why the last of them has buried it."""
 
+CRON_HEADER = "flaskiq_cron"
+"""Header that names the cron entry which has enqueued a job."""
+
 _OF_ATTEMPTS = frozenset({FAILED_AT_HEADER, DEATHS_HEADER, REASON_HEADER})
 
 ARGSREPR_MAXSIZE = 1024

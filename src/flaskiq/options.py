@@ -7,12 +7,14 @@ the ``class`` statement, with the nearest right name, and not at three in the mo
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from flaskiq.cron.expression import CronExpression
-from flaskiq.errors import DefinitionError
+from flaskiq.arguments import check
+from flaskiq.cron.expression import CronExpression, time_zone
+from flaskiq.cron.policy import CATCH_UPS, OVERLAPS
+from flaskiq.errors import ArgumentError, DefinitionError
 
 Check = Callable[[Any], bool]
 
@@ -23,7 +25,9 @@ _HOOKS: set[str] = set()
 _ELSEWHERE: Mapping[str, str] = {
     "autoretry_for": "every error is retried, up to max_retries",
     "backoff": "use retry_backoff",
+    "catch_up": "use cron_catch_up",
     "cron": "use cron_schedule",
+    "timezone": "use cron_timezone",
     "default_retry_delay": "use retry_delay",
     "max_attempts": "use max_retries, which does not count the first attempt",
     "priority": "use queue: critical, default and low are served in this order",
@@ -128,7 +132,36 @@ def _or_none(check: Check) -> Check:
 
 
 def _cron(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        texts = [CronExpression(each).text for each in value]
+        return len(set(texts)) == len(texts) > 0
     return value is None or bool(CronExpression(value))
+
+
+def _names(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(
+        isinstance(each, str) and bool(each.strip()) for each in value
+    )
+
+
+def _zone(value: Any) -> bool:
+    return value is None or bool(time_zone(value))
+
+
+def _json_list(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and _survives(list(value), {})
+
+
+def _json_mapping(value: Any) -> bool:
+    return isinstance(value, Mapping) and _survives([], dict(value))
+
+
+def _survives(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    try:
+        check("this Worker", args, kwargs)
+    except ArgumentError as error:
+        raise DefinitionError(str(error)) from None
+    return True
 
 
 declare("queue", lambda v: isinstance(v, str) and bool(v.strip()), "the name of a queue")
@@ -154,7 +187,18 @@ declare("discard_on", _errors, "a tuple of exception classes such as (LookupErro
 declare("dead", lambda v: isinstance(v, bool), "True or False")
 declare_hook("retry_in")
 declare_hook("retries_exhausted")
-declare("cron_schedule", _cron, "a cron expression such as '0 2 * * *', or None")
+declare("cron_schedule", _cron, "a cron expression such as '0 2 * * *', a list of these, or None")
+declare("cron_timezone", _zone, "the name of a time zone such as 'Europe/Berlin', or None")
+declare("cron_args", _json_list, "a list or tuple that JSON can hold")
+declare("cron_kwargs", _json_mapping, "a dict that JSON can hold, its keys texts")
+declare("cron_catch_up", lambda v: v in CATCH_UPS, "'skip', 'once' or 'all'")
+declare("cron_catch_up_limit", lambda v: _whole(v) and v > 0, "a whole number above 0")
+declare("cron_overlap", lambda v: v in OVERLAPS, "'allow' or 'skip'")
+declare(
+    "cron_jitter",
+    lambda v: v == 0 or _positive_span(v),
+    "a number of seconds from 0 on, or a timedelta",
+)
 declare("time_limit", _or_none(_seconds), "a number of seconds above 0, or None")
 declare("soft_time_limit", _or_none(_seconds), "a number of seconds above 0, or None")
 declare(
@@ -164,3 +208,4 @@ declare(
 )
 declare("ignore_result", _or_none(lambda v: isinstance(v, bool)), "True, False, or None")
 declare("name", lambda v: isinstance(v, str) and bool(v.strip()), "a task name")
+declare("aliases", _names, "a tuple of former task names")

@@ -136,7 +136,9 @@ class WorkerRegistry:
         self._check_name_is_free(worker)
         self._check_queue(worker)
         self._celery.tasks.pop(name, None)
-        self._celery.register_task(self._make_task(worker))
+        task = self._celery.register_task(self._make_task(worker))
+        for alias in worker.aliases:
+            self._celery.tasks[alias] = task
         self._workers[name] = worker
         self._on_register(worker)
         logger.info("Registered worker %s", describe(worker))
@@ -149,6 +151,13 @@ class WorkerRegistry:
                 f"{worker.source()}: the task name {name!r} is taken by {type(task).__module__}; "
                 "rename the Worker, or give it an option `name`"
             )
+        for alias in worker.aliases:
+            taken: Any = self._celery.tasks.get(alias)
+            if taken is not None and taken.name != name:
+                raise RegistrationError(
+                    f"{worker.source()}: its alias {alias!r} is the name of another task; take it "
+                    "out, or rename that one"
+                )
 
     def _is_routed(self, worker: type[Worker]) -> bool:
         return cast("WorkerRoutes", self._celery.amqp).routes_by_setting(worker.task_name())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from flaskiq import histogram
@@ -21,7 +22,8 @@ MOST_AT_ONCE = 1000
 class Ended(NamedTuple):
     """An attempt that has ended; ``at`` in seconds since the epoch.
 
-    ``seconds`` is how long it ran, None if that is not known or it never started.
+    ``seconds`` is how long it ran, None if that is not known or it never started; ``cron`` is the
+    entry that has enqueued it.
     """
 
     id: str
@@ -31,19 +33,21 @@ class Ended(NamedTuple):
     ending: Ending
     seconds: float | None
     at: float
+    cron: str | None = None
 
 
 class Batch(NamedTuple):
     """What goes to Redis in one step, as often as it takes: ``number`` tells that it is the same.
 
     ``counts`` and ``times`` by field name (:func:`field`); ``finished`` are the jobs for which no
-    attempt follows.
+    attempt follows, ``cron`` those of cron entries: entry, job id, ending.
     """
 
     number: int
     counts: dict[str, int]
     times: dict[str, int]
     finished: list[Ended]
+    cron: Sequence[tuple[str, str, str]] = ()
 
 
 def field(*parts: str) -> str:
@@ -81,6 +85,7 @@ class Tally:
         runs: Counter[tuple[str, str, int]] = Counter()
         spent: Counter[str] = Counter()
         finished: deque[Ended] = deque(maxlen=min(self._keeps, MOST_AT_ONCE))
+        cron: list[tuple[str, str, str]] = []
         for _ in range(len(self._ended)):
             ended = self._ended.popleft()
             ends[ended.queue, ended.worker, ended.ending] += 1
@@ -89,6 +94,8 @@ class Tally:
                 spent[ended.worker] += int(ended.seconds * 1e6)
             if ended.ending in FINAL:
                 finished.append(ended)
+                if ended.cron:
+                    cron.append((ended.cron, ended.id, ended.ending))
         counts: Counter[str] = Counter()
         for (queue, worker, ending), number in ends.items():
             for name in (ending, field("queue", queue, ending), field("worker", worker, ending)):
@@ -97,4 +104,4 @@ class Tally:
         for (queue, worker, size), number in runs.items():
             times[field("worker", worker, str(size))] += number
             times[field("queue", queue, str(size))] += number
-        return Batch(self._number, dict(counts), dict(times), list(finished))
+        return Batch(self._number, dict(counts), dict(times), list(finished), cron)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from celery.canvas import Signature
 
+    from flaskiq.cron.policy import CatchUp, Overlap
     from flaskiq.job import Job
 
 
@@ -75,8 +76,31 @@ class Worker:
     dead: ClassVar[bool] = True
     """False: a job that gave up is dropped, not put into the dead set."""
 
-    cron_schedule: ClassVar[str | None] = None
-    """Five cron fields or ``@daily`` and its like: when beat enqueues this Worker by itself."""
+    cron_schedule: ClassVar[str | Sequence[str] | None] = None
+    """Five cron fields or ``@daily`` and its like, or several of these: when the scheduler enqueues
+    this Worker by itself."""
+
+    cron_timezone: ClassVar[str | None] = None
+    """The time zone of ``cron_schedule``, such as ``Europe/Berlin``; None: the app's."""
+
+    cron_args: ClassVar[Sequence[Any]] = ()
+    """The arguments of its cron jobs."""
+
+    cron_kwargs: ClassVar[Mapping[str, Any]] = {}
+    """The keyword arguments of its cron jobs."""
+
+    cron_catch_up: ClassVar[CatchUp] = "once"
+    """Of the slots missed while no scheduler ran: ``skip`` none is enqueued, ``once`` the latest,
+    ``all`` each, up to ``cron_catch_up_limit``."""
+
+    cron_catch_up_limit: ClassVar[int] = 100
+    """The latest slots that ``cron_catch_up = "all"`` enqueues, at most."""
+
+    cron_overlap: ClassVar[Overlap] = "allow"
+    """``skip``: a slot is left out while the job of an earlier one is not over."""
+
+    cron_jitter: ClassVar[float | timedelta] = 0
+    """Seconds within which each slot is put off, so that not all of them meet."""
 
     time_limit: ClassVar[float | None] = None
     """Seconds after which the pool kills the job; None: the app's ``task_time_limit``."""
@@ -89,6 +113,9 @@ class Worker:
 
     ignore_result: ClassVar[bool | None] = None
     """True: keep no result; None: the app's ``task_ignore_result``."""
+
+    aliases: ClassVar[Sequence[str]] = ()
+    """Its former task names: jobs that wait under one run, and cron goes on where it was."""
 
     name: ClassVar[str]
     """Its task name, if not ``module.ClassName``; not inherited."""

@@ -29,6 +29,9 @@ VALUES = {
     "running": ["<process>"],
     "day": ["<day>"],
     "minute": ["<minute>"],
+    "cron_entry": ["<entry>"],
+    "cron_runs": ["<entry>"],
+    "cron_ends": ["<entry>"],
 }
 """What the methods of Keys are called with."""
 

@@ -32,6 +32,10 @@ before_retry: ContextVar[Callable[[str], None] | None] = ContextVar("before_retr
 """Called with the id of the running job when it is about to wait for its next attempt."""
 
 
+captured: ContextVar[list[Placed] | None] = ContextVar("captured", default=None)
+"""While it is a list: what is published for now, in place of being pushed."""
+
+
 class Puts(_Base):
     """Mixin for a channel: how it publishes."""
 
@@ -63,6 +67,10 @@ class Puts(_Base):
             return
         headers = {**headers, ENQUEUED_AT_HEADER: round(time(), 3)}
         name, raw = self._list_of(queue, message), dumps({**message, "headers": headers})
+        caught = captured.get()
+        if caught is not None:
+            caught.append(Placed(queue, self.store.keys.ready(name), raw.encode()))
+            return
         batch = kwargs.get("_publish_batch")
         if batch is None:
             self.store.queues.push(queue, [raw], name)

@@ -1,12 +1,21 @@
-"""The beat entry of a Worker with a ``cron_schedule``."""
+"""The entries of ``beat_schedule``: those that Workers make, and what runs one of them."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import NAMESPACE_OID, uuid5
 
+from celery.schedules import BaseSchedule, maybe_schedule
+
+from flaskiq.broker.put import captured
+from flaskiq.cron.policy import Policy
 from flaskiq.cron.schedule import CronSchedule
+from flaskiq.message import CRON_HEADER
 from flaskiq.moments import span
+from flaskiq.store.place import Placed
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -16,27 +25,147 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+class Entry(NamedTuple):
+    """One entry: what it enqueues, and when."""
+
+    name: str
+    task: str
+    schedule: BaseSchedule
+    args: Any = ()
+    kwargs: Any = None
+    options: Mapping[str, Any] = {}
+
+    @classmethod
+    def of(cls, celery: Celery, name: str, given: Mapping[str, Any]) -> Entry:
+        """Read one value of ``beat_schedule``."""
+        schedule: Any = maybe_schedule(given["schedule"], bool(given.get("relative")), app=celery)
+        return cls(
+            name,
+            given["task"],
+            schedule,
+            given.get("args") or (),
+            given.get("kwargs") or {},
+            given.get("options") or {},
+        )
+
+    def job_id(self, slot: datetime) -> str:
+        """The id of the job of a slot: the same, whoever enqueues it."""
+        return str(uuid5(NAMESPACE_OID, f"{self.name} {slot.astimezone(timezone.utc).isoformat()}"))
+
+    def publish(self, celery: Celery, job_id: str | None = None) -> str:
+        """Enqueue the job now, as Celery's scheduler does; return its id.
+
+        Raises:
+            kombu.exceptions.OperationalError: Redis could not be reached.
+        """
+        options = {name: value for name, value in self.options.items() if name != "countdown"}
+        headers = {**(options.pop("headers", None) or {}), "celery_beat_task": True}
+        options["headers"] = {**headers, CRON_HEADER: self.name}
+        if job_id is not None:
+            options["task_id"] = job_id
+        args, kwargs = _called(self.args), _called(self.kwargs)
+        task = celery.tasks.get(self.task)
+        if task is not None:
+            return str(task.apply_async(args, kwargs, **options).id)
+        return str(celery.send_task(self.task, args, kwargs, **options).id)
+
+    def message(self, celery: Celery, job_id: str) -> Placed | None:
+        """Return what would be published; None if that is not a message on a list.
+
+        Then it has been published: to an exchange of many queues, or by a task that does it in
+        another way.
+        """
+        token = captured.set([])
+        try:
+            self.publish(celery, job_id)
+            placed = captured.get()
+        finally:
+            captured.reset(token)
+        return placed[0] if placed else None
+
+
+def entries(celery: Celery) -> dict[str, Entry]:
+    """The entries of an app, by name."""
+    found = celery.conf.beat_schedule or {}
+    return {name: Entry.of(celery, name, given) for name, given in found.items()}
+
+
+def read_texts(celery: Celery) -> None:
+    """Let entries of the settings have a cron expression as their schedule.
+
+    Raises:
+        DefinitionError: it is none.
+    """
+    found = celery.conf.beat_schedule or {}
+    read = {
+        name: {**given, "schedule": CronSchedule(given["schedule"])}
+        for name, given in found.items()
+        if isinstance(given.get("schedule"), str)
+    }
+    if read:
+        celery.conf.beat_schedule = {**found, **read}
+
+
+def _called(value: Any) -> Any:
+    """Arguments that are to be made at each run (``celery.beat.BeatLazyFunc``)."""
+    if callable(value):
+        return value()
+    if isinstance(value, (list, tuple)):
+        return type(value)(_called(each) for each in value)
+    if isinstance(value, Mapping):
+        return {key: _called(each) for key, each in value.items()}
+    return value
+
+
 def add(celery: Celery, worker: type[Worker]) -> None:
-    """Put ``worker`` into ``beat_schedule`` if it has a cron schedule."""
-    if worker.cron_schedule is None:
+    """Put ``worker`` into ``beat_schedule``, once for each of its cron schedules."""
+    if not worker.cron_schedule:
         return
-    _warn_of_arguments(worker)
-    name = worker.task_name()
-    entry: dict[str, Any] = {"task": name, "schedule": CronSchedule(worker.cron_schedule)}
+    _check_arguments(worker)
+    expressions = worker.cron_schedule
+    several = [expressions] if isinstance(expressions, str) else list(expressions)
+    made = {}
+    for expression in several:
+        schedule = CronSchedule(expression, worker.cron_timezone, policy=_policy(worker))
+        made[_name(worker.task_name(), expression, several)] = _entry(worker, schedule)
+    # A new dict: Celery shares the default one between apps.
+    celery.conf.beat_schedule = {**celery.conf.beat_schedule, **made}
+
+
+def _name(task: str, expression: str, several: list[str]) -> str:
+    return task if len(several) == 1 else f"{task} {' '.join(expression.split())}"
+
+
+def _policy(worker: type[Worker]) -> Policy:
+    return Policy(
+        worker.cron_catch_up,
+        worker.cron_catch_up_limit,
+        worker.cron_overlap,
+        span(worker.cron_jitter).total_seconds(),
+    )
+
+
+def _entry(worker: type[Worker], schedule: CronSchedule) -> dict[str, Any]:
+    entry: dict[str, Any] = {"task": worker.task_name(), "schedule": schedule}
+    if worker.cron_args:
+        entry["args"] = tuple(worker.cron_args)
+    if worker.cron_kwargs:
+        entry["kwargs"] = dict(worker.cron_kwargs)
     if worker.expires is not None:
         entry["options"] = {"expires": span(worker.expires).total_seconds()}
-    # A new dict: Celery shares the default one between apps.
-    celery.conf.beat_schedule = {**celery.conf.beat_schedule, name: entry}
+    return entry
 
 
-def _warn_of_arguments(worker: type[Worker]) -> None:
-    """A Worker may serve both ways, but the jobs of its schedule carry no arguments."""
+def _check_arguments(worker: type[Worker]) -> None:
+    """A Worker may serve both ways, but the jobs of its schedule carry only its cron arguments."""
     try:
-        worker.signature_check()()
+        worker.signature_check()(*worker.cron_args, **worker.cron_kwargs)
     except TypeError as error:
+        has_any = worker.cron_args or worker.cron_kwargs
         logger.warning(
-            "%s: cron enqueues %s without arguments, and %s; give them defaults",
+            "%s: cron enqueues %s %s, and %s; give them defaults, or set cron_args and cron_kwargs",
             worker.source(),
             worker.task_name(),
+            "with other arguments" if has_any else "without arguments",
             error,
         )

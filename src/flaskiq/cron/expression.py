@@ -11,6 +11,7 @@ import calendar
 import copy
 import functools
 import re
+import zoneinfo
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING, NamedTuple
@@ -116,6 +117,21 @@ class CronExpression:
         # A copy, for a croniter moves and threads share it. Without a zone, for its own reading of
         # clock changes repeats 01:30 and lets */30 fire at the end of a gap.
         return copy.copy(_read(self.text).cron).all_next(start_time=wall)
+
+
+def time_zone(name: str) -> tzinfo:
+    """Return the time zone of an IANA name.
+
+    Raises:
+        DefinitionError: there is none.
+    """
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError, TypeError):
+        hint = did_you_mean(str(name), zoneinfo.available_timezones())
+        raise DefinitionError(
+            f"unknown time zone {name!r}; write an IANA name such as 'Europe/Berlin'{hint}"
+        ) from None
 
 
 def _utc(wall: datetime, fold: int, zone: tzinfo) -> datetime:

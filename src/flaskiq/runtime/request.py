@@ -29,7 +29,7 @@ from redis import RedisError
 
 from flaskiq.endings import Discard, Snooze
 from flaskiq.job import Job
-from flaskiq.message import read
+from flaskiq.message import CRON_HEADER, read
 from flaskiq.runtime import death
 from flaskiq.runtime.death import Verdict, verdict
 from flaskiq.runtime.failures import bury, failure_of, is_kept, mourn, shown
@@ -217,7 +217,8 @@ class JobRequest(_Request):
         """Count an attempt; the recorder writes it (runtime/loops/recorder.py)."""
         queue = self.delivery_info["routing_key"]
         attempt = (self.request_dict.get("retries") or 0) + 1
-        ended = Ended(self.id, self.name, queue, attempt, ending, seconds, time())
+        cron = self.request_dict.get(CRON_HEADER)
+        ended = Ended(self.id, self.name, queue, attempt, ending, seconds, time(), cron)
         self.message.channel.process.tally.note(ended)
 
     def _drop(self) -> None:

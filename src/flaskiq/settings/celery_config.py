@@ -39,6 +39,8 @@ DEFAULTS: Mapping[str, Any] = {
 }
 """What Flaskiq sets besides the table; the ``CELERY`` dict overrides each."""
 
+SCHEDULER = "flaskiq.cron.scheduler:FlaskiqScheduler"
+
 _KNOWN = SETTING_KEYS | {"result_backend_thread_safe", "gcs_threadpool_maxsize"}
 """Celery 5.7 reads the last two, but does not list them."""
 
@@ -108,6 +110,8 @@ def build(values: Mapping[str, Any], adopted: Mapping[str, Any]) -> dict[str, An
     declared = given.get("task_queues")
     queues = declare_queues(declared or values["FLASKIQ_QUEUES"])
     ahead = {"worker_disable_prefetch": values["CELERY_WORKER_PREFETCH_MULTIPLIER"] == 1}
+    if values["FLASKIQ_SCHEDULER"] == "flaskiq":
+        given = {"beat_scheduler": SCHEDULER, **given}
     config = {**DEFAULTS, **ahead, **given, **tls.require(values, given), **_feed(values)}
     own = config.setdefault("task_default_queue", _default_queue(values["FLASKIQ_QUEUES"]))
     if adopted and not declared and own not in {queue.name for queue in queues}:

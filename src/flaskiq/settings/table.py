@@ -135,6 +135,18 @@ TABLE: tuple[Setting, ...] = (
         "Jobs that each process of the flaskiq pool runs at a time.",
     ),
     Setting(
+        "FLASKIQ_SCHEDULER",
+        "flaskiq",
+        kinds.one_of("flaskiq", "celery"),
+        "Who enqueues cron entries: Flaskiq's scheduler, of which any number may run, or Celery's.",
+    ),
+    Setting(
+        "FLASKIQ_BEAT_IN_WORKER",
+        False,
+        kinds.BOOL,
+        "Whether workers run the scheduler, too; one of all leads.",
+    ),
+    Setting(
         "FLASKIQ_RETRY_CURVE",
         "exponential",
         kinds.one_of("exponential", "sidekiq"),

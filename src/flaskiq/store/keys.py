@@ -96,6 +96,38 @@ class Keys:
         return self[f"minute:{minute}"]
 
     @property
+    def cron_leader(self) -> str:
+        """String that names the scheduler which leads, by its token; it expires."""
+        return self["cron:leader"]
+
+    @property
+    def cron_fence(self) -> str:
+        """Counter of leaderships; the tokens begin with it."""
+        return self["cron:fence"]
+
+    @property
+    def cron_tick(self) -> str:
+        """Hash of what the leader tells of itself: when it last looked, and how late it was."""
+        return self["cron:tick"]
+
+    @property
+    def cron_entries(self) -> str:
+        """Sorted set of the names of cron entries, by when a scheduler last had them."""
+        return self["cron:entries"]
+
+    def cron_entry(self, name: str) -> str:
+        """Hash of a cron entry: its last slot, what it says, whether it is paused."""
+        return self[f"cron:entry:{name}"]
+
+    def cron_runs(self, name: str) -> str:
+        """List of the last runs of a cron entry, the newest first."""
+        return self[f"cron:runs:{name}"]
+
+    def cron_ends(self, name: str) -> str:
+        """Hash of how its runs ended: job id -> ending."""
+        return self[f"cron:ends:{name}"]
+
+    @property
     def finished(self) -> str:
         """Sorted set of the ids of jobs that finished last, by when."""
         return self["finished"]

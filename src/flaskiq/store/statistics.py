@@ -67,7 +67,7 @@ class Statistics:
 
         ``ttl``: seconds that the running jobs are kept unless the heartbeat goes on.
         """
-        number, counts, times, finished = batch or ("", {}, {}, [])
+        number, counts, times, finished, _ = batch or ("", {}, {}, [], [])
         now = datetime.now(timezone.utc)
         keys = [
             self._keys.facts(process),

@@ -47,5 +47,7 @@ class Recorder(Loop):
         if batch is None and running == self._written.get(process.id, {}):
             return
         store.statistics.record(process.id, batch, running, process.ttl)
+        if batch is not None and batch.cron:
+            store.cron.note_ends(batch.cron)
         process.tally.confirmed()
         self._written = {process.id: running}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from weakref import WeakKeyDictionary
 
 from celery import Celery
 
@@ -13,6 +14,9 @@ from flaskiq.runtime.loops.promoter import Promoter
 from flaskiq.runtime.loops.reaper import Reaper
 from flaskiq.store.store import Store
 
+further: WeakKeyDictionary[Celery, list[Callable[[], Loop]]] = WeakKeyDictionary()
+"""What makes the other loops that the workers of an app are to run."""
+
 
 def shared_loops(celery: Celery, open_store: Callable[[], Store]) -> list[Loop]:
     """Return the loops, not started yet."""
@@ -21,4 +25,5 @@ def shared_loops(celery: Celery, open_store: Callable[[], Store]) -> list[Loop]:
     def tell(verdict: Verdict) -> None:
         fail(celery, verdict.job_id, verdict.message, verdict.error)
 
-    return [Promoter(open_store), Reaper(open_store, ttl, tell)]
+    own = [make() for make in further.get(celery, ())]
+    return [Promoter(open_store), Reaper(open_store, ttl, tell), *own]

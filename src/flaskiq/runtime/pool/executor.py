@@ -25,7 +25,7 @@ from celery.worker import state
 from redis import RedisError
 
 from flaskiq.broker.channel import Message
-from flaskiq.message import read_envelope
+from flaskiq.message import CRON_HEADER, read_envelope
 from flaskiq.runtime.pool.events import Events
 from flaskiq.runtime.pool.fetcher import Caught
 from flaskiq.runtime.pool.limits import SoftLimits, raise_in
@@ -265,7 +265,8 @@ class Executor:
             self._channel.pace.ran(caught.queue, seconds)
         attempt = (headers.get("retries") or 0) + 1
         name = headers.get("shadow") or headers["task"]
-        ended = Ended(headers["id"], name, caught.queue, attempt, "done", seconds, time())
+        cron = headers.get(CRON_HEADER)
+        ended = Ended(headers["id"], name, caught.queue, attempt, "done", seconds, time(), cron)
         self._process.tally.note(ended)
 
     def _end_badly(
