@@ -13,6 +13,8 @@ Everything is about the current app (``flaskiq.current``). Iterating is safe whi
 """
 
 from flaskiq.api.backlog import Backlog
+from flaskiq.api.cron import CronEntry, CronRun, Firing, preview
+from flaskiq.api.cron import leader as cron_leader
 from flaskiq.api.filter import Filter
 from flaskiq.api.find import cancel, find
 from flaskiq.api.flow import Flow, Look, flows
@@ -26,8 +28,11 @@ from flaskiq.job import State
 
 __all__ = [
     "Backlog",
+    "CronEntry",
+    "CronRun",
     "DeadSet",
     "Filter",
+    "Firing",
     "Flow",
     "InFlight",
     "JobRecord",
@@ -42,7 +47,9 @@ __all__ = [
     "Stats",
     "Times",
     "cancel",
+    "cron_leader",
     "find",
     "flows",
+    "preview",
     "running",
 ]

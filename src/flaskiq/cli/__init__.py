@@ -14,6 +14,7 @@ import click
 
 from flaskiq.cli import (
     beat,
+    cron,
     dead,
     dev,
     doctor,
@@ -57,6 +58,7 @@ for _command in (
     doctor.doctor,
     worker.worker,
     beat.beat,
+    cron.cron,
     flower.flower,
     queues.queues,
     scheduled.scheduled,
