@@ -187,7 +187,9 @@ def _check_single(worker: type[Worker]) -> None:
 
 def describe(worker: type[Worker]) -> str:
     """One line: name, queue and schedule."""
-    schedule = f" [cron {worker.cron_schedule}]" if worker.cron_schedule else ""
+    given = worker.cron_schedule or ()
+    cron = ", ".join([given] if isinstance(given, str) else given)
+    schedule = f" [cron {cron}]" if cron else ""
     return f"{worker.task_name()} on queue {worker.queue}{schedule}"
 
 

@@ -15,6 +15,7 @@ from flaskiq.cli.scope import enter
 
 if TYPE_CHECKING:
     from flaskiq.api import CronEntry, Firing
+    from flaskiq.store.cron import Leadership
 
 HEADER = ("ENTRY", "SCHEDULE", "ZONE", "NEXT", "LAST", "PAUSED", "MEANS")
 
@@ -38,7 +39,7 @@ def cron(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         enter(context, workers=True)
         found, leads = _survey(), _leader()
-        show(context, {"leader": leads, "entries": found}, lambda: _text(found, leads))
+        show(context, {"scheduler": leads, "entries": found}, lambda: _text(found, leads))
 
 
 @cron.command("show")
@@ -188,12 +189,27 @@ def _survey() -> list[dict[str, Any]]:
     return [{**_document(entry), "next": entry.next(1)[0].isoformat()} for entry in CronEntry.all()]
 
 
+def leadership(found: Leadership) -> dict[str, Any]:
+    """Return which scheduler leads, for programs; spans in seconds."""
+    age = round(time() - found.ticked_at, 3) if found.ticked_at else None
+    return {"leader": found.leader, "last_look": age, "lag": found.lag}
+
+
+def led(document: dict[str, Any]) -> str:
+    """Return it for people."""
+    if not document["leader"]:
+        return "No scheduler runs; start one: flaskiq beat"
+    looked, lag = ago(document["last_look"]), ago(document["lag"])
+    return (
+        f"Scheduler {document['leader']} leads; it has looked {looked} ago, and its last slot was "
+        f"{lag} late."
+    )
+
+
 def _leader() -> dict[str, Any]:
     from flaskiq import api
 
-    found = api.cron_leader()
-    age = time() - found.ticked_at if found.ticked_at else None
-    return {"identity": found.leader, "last_look": age, "lag": found.lag}
+    return leadership(api.cron_leader())
 
 
 def _text(found: list[dict[str, Any]], leads: dict[str, Any]) -> str:
@@ -209,11 +225,7 @@ def _text(found: list[dict[str, Any]], leads: dict[str, Any]) -> str:
         ]
         for each in found
     ]
-    if leads["identity"]:
-        line = f"Scheduler {leads['identity']} leads, and looked {ago(leads['last_look'])} ago."
-    else:
-        line = "No scheduler runs; start one: flaskiq beat"
-    return f"{line}\n\n{table(HEADER, rows, EMPTY)}"
+    return f"{led(leads)}\n\n{table(HEADER, rows, EMPTY)}"
 
 
 def _entry_text(document: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""WorkerStatus: which processes live, on every host, and what waits for them."""
+"""WorkerStatus: which processes live, on every host, what waits for them, and who leads cron."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from flaskiq.api import Process, ProcessSet, Queue
+from flaskiq.api import Process, ProcessSet, Queue, cron_leader
+from flaskiq.cli.cron import leadership, led
 from flaskiq.cli.output import ago, table
+from flaskiq.store.cron import Leadership
 
 MIB = 1024 * 1024
 
@@ -23,10 +25,11 @@ class Backlog:
 
 @dataclass(frozen=True)
 class WorkerStatus:
-    """The processes and the queues of the current app at one moment."""
+    """The processes, the queues and the scheduler of the current app at one moment."""
 
     processes: tuple[Process, ...]
     backlogs: tuple[Backlog, ...]
+    scheduler: Leadership
 
     @classmethod
     def take(cls) -> WorkerStatus:
@@ -34,6 +37,7 @@ class WorkerStatus:
         return cls(
             tuple(sorted(ProcessSet(), key=lambda process: (process.host, process.node))),
             tuple(Backlog(queue.name, queue.size, queue.latency) for queue in Queue.all()),
+            cron_leader(),
         )
 
     def document(self) -> dict[str, Any]:
@@ -41,11 +45,12 @@ class WorkerStatus:
         return {
             "processes": [_facts(process) for process in self.processes],
             "queues": [vars(backlog) for backlog in self.backlogs],
+            "scheduler": leadership(self.scheduler),
         }
 
     def text(self) -> str:
         """Return it for people."""
-        return f"{self._processes()}\n\n{self._queues()}"
+        return f"{self._processes()}\n\n{self._queues()}\n\n{led(leadership(self.scheduler))}"
 
     def _processes(self) -> str:
         now = time.time()
