@@ -44,6 +44,7 @@ class FlaskiqScheduler(_Scheduler):
     def __init__(self, app: Any, *args: Any, lazy: bool = False, **kwargs: Any) -> None:
         self._entries: dict[str, Entry] = {}
         self._reached: dict[str, str] = {}
+        self._next: dict[str, datetime] = {}
         self._leader = Leader(new_identity())
         self._store: Store | None = None
         self._ahead = timedelta(0)
@@ -122,6 +123,7 @@ class FlaskiqScheduler(_Scheduler):
             store.cron.enter(entry.name, now.isoformat(), _says(entry))
         standings = store.cron.standings(list(self._entries))
         self._reached = {name: standing.slot for name, standing in standings.items()}
+        self._next.clear()
 
     def _adopt(self, store: Store, entry: Entry) -> None:
         """Go on where the entry was before its Worker was renamed."""
@@ -137,11 +139,13 @@ class FlaskiqScheduler(_Scheduler):
 
     def _serve(self, store: Store, entry: Entry) -> float:
         """Enqueue what is due of an entry; return the seconds until there is more."""
-        last = self._reached.get(entry.name)
+        last, now = self._reached.get(entry.name), self._now()
         if not last:
             return WATCH  # it has just been lost, as of a server without persistence
+        if now < self._next.get(entry.name, now):
+            return (self._next[entry.name] - now).total_seconds()
         try:
-            due = slots.due(entry.name, entry.schedule, datetime.fromisoformat(last), self._now())
+            due = slots.due(entry.name, entry.schedule, datetime.fromisoformat(last), now)
         except Exception:
             logger.exception("It cannot be told when cron entry %s is due", entry.name)
             return WATCH
@@ -150,6 +154,7 @@ class FlaskiqScheduler(_Scheduler):
                 return 0.0
         if due.missed is not None and not self._move_on(store, entry, due.missed, "missed"):
             return 0.0
+        self._next[entry.name] = now + timedelta(seconds=due.wait)
         return due.wait
 
     def _fire(self, store: Store, entry: Entry, slot: datetime) -> bool:
@@ -177,6 +182,7 @@ class FlaskiqScheduler(_Scheduler):
             self._leader.depose()
         standing = store.cron.standings([entry.name])[entry.name]
         self._reached[entry.name] = standing.slot
+        self._next.pop(entry.name, None)
         return False
 
     def _tell(self, store: Store) -> None:
