@@ -188,6 +188,23 @@ def test_what_cannot_be_published_keeps_its_slot(
     assert len(jobs(store)) == 1
 
 
+def test_an_entry_that_fails_keeps_no_other_from_its_slots(
+    start: Start, store: redis.Redis, began: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(Every):
+        def next_after(self, instant: datetime) -> datetime:
+            raise ValueError("no such day")
+
+    came_to(store, "broken", ago=1500)
+    came_to(store, "fine", ago=1500)
+    scheduler = start(broken=Broken(began, Policy()), fine=Every(began, Policy()))
+    for _ in range(3):
+        scheduler.tick()
+    assert len(jobs(store)) == 1
+    assert caplog.text.count("Cron entry broken has failed") == 1, "and not again at once"
+    assert "no such day" in caplog.text
+
+
 def test_a_reply_that_was_lost_enqueues_nothing_twice(
     start: Start, store: redis.Redis, began: float
 ) -> None:

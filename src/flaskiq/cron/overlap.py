@@ -10,11 +10,11 @@ BOUND = 10_000
 
 
 def is_open(store: Store, name: str) -> bool:
-    """Whether the last job of an entry is ready, in flight, or waits for another attempt.
+    """Whether the job of the last slot is ready, in flight, or waits for another attempt.
 
     A job that nobody can find is over: it may have been deleted.
     """
-    runs = ((run, end) for run, end in store.cron.runs(name) if run.id)
+    runs = ((run, end) for run, end in store.cron.runs(name) if run.id and run.how != "now")
     run, end = next(runs, (None, None))
     if run is None or end is not None:
         return False

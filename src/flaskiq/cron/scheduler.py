@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 PATIENCE = 5.0
 """Seconds that it waits for Redis; the leader has to be heard of in time."""
 
+AFTER_ERROR = 30.0
+"""Seconds after which an entry is tried again that cannot be enqueued."""
+
 FORGOTTEN = 2 * TTL
 """Seconds after which an entry disappears that no scheduler has any more."""
 
@@ -145,10 +148,17 @@ class FlaskiqScheduler(_Scheduler):
         if now < self._next.get(entry.name, now):
             return (self._next[entry.name] - now).total_seconds()
         try:
-            due = slots.due(entry.name, entry.schedule, datetime.fromisoformat(last), now)
+            return self._serve_at(store, entry, datetime.fromisoformat(last), now)
+        except (RedisError, OSError, OperationalError):
+            raise
         except Exception:
-            logger.exception("It cannot be told when cron entry %s is due", entry.name)
-            return WATCH
+            # A schedule that computes nothing, arguments that cannot be sent: the others go on.
+            logger.exception("Cron entry %s has failed, and is tried again", entry.name)
+            self._next[entry.name] = now + timedelta(seconds=AFTER_ERROR)
+            return AFTER_ERROR
+
+    def _serve_at(self, store: Store, entry: Entry, last: datetime, now: datetime) -> float:
+        due = slots.due(entry.name, entry.schedule, last, now)
         for slot in due.fires:
             if not self._fire(store, entry, slot):
                 return 0.0
