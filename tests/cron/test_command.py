@@ -139,6 +139,9 @@ def test_the_status_of_workers_says_who_leads(command: Command, project: Project
     found = command.json("cron")["scheduler"]
     assert f":{beat.pid}:" in found["leader"]
     assert found["last_look"] < 20
+    figures = command.json("stats")["scheduler"]
+    assert figures["leader"] == found["leader"]
+    assert 0 <= figures["lag"] < 20
     status = command.json("worker", "status", code=1)["scheduler"]
     assert status["leader"] == found["leader"]
     assert f"Scheduler {found['leader']} leads" in command("worker", "status", code=1).out

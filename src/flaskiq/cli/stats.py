@@ -44,7 +44,8 @@ def stats(context: click.Context, minutes: int, days: int) -> None:
     flaskiq stats --minutes 480 --days 30
     """
     enter(context)
-    from flaskiq.api import Stats
+    from flaskiq.api import Stats, cron_leader
+    from flaskiq.cli.cron import leadership
 
     found = Stats()
     document = {
@@ -52,6 +53,7 @@ def stats(context: click.Context, minutes: int, days: int) -> None:
         "failed": found.failed,
         "endings": found.endings,
         **{name: getattr(found, name) for name in PRESENT},
+        "scheduler": leadership(cron_leader()),
         "days": [
             {"day": str(day), "processed": processed, "failed": failed}
             for day, (processed, failed) in found.days(days).items()
