@@ -106,8 +106,6 @@ def start(project: Project, line: str) -> str:
     words += [f"{option}={free_port()}" for option in ports.get(words[1], ())]
     program = project.start(*words)
     program.wait_for(FOREGROUND[line])
-    if words[1] == "beat":  # Celery's own does not bear the signal while it opens this
-        until(lambda: list(project.folder.glob("celerybeat-schedule*")), "beat has its file")
     program.send(signal.SIGINT)
     assert program.wait() in (0, 130), program.output
     assert "Traceback" not in program.output

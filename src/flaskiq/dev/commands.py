@@ -53,7 +53,7 @@ def usual(flask_spec: str, *, flower: bool) -> list[Command]:
     commands = [
         Command("backend", f"flask --app {shlex.quote(flask_spec)} run --port $PORT"),
         Command("worker", "flaskiq worker start"),
-        Command("beat", "flaskiq beat --schedule .flaskiq/celerybeat-schedule"),
+        Command("beat", "flaskiq beat"),
     ]
     if flower and find_spec("flower") is None:
         click.echo("Flower is left out; to have it: pip install 'flaskiq[dev]'", err=True)
