@@ -124,10 +124,11 @@ def test_status_for_people(run: Run, sample: ModuleType) -> None:
     lines = run("status").stdout.splitlines()
     assert lines[0].split()[:5] == ["node", "pid", "pool", "busy", "of"]
     assert lines[1].startswith("one@")
-    queues = {line.split()[0]: line.split()[1:] for line in lines[4:]}
+    queues = {line.split()[0]: line.split()[1:] for line in lines[4:-2]}
     assert queues["default"][0] == "1"
     assert queues["default"][1].endswith("s")
     assert queues["low"] == ["0", "0.0s"]
+    assert lines[-1] == "No scheduler runs; start one: flaskiq beat"
 
 
 def test_restart_keeps_flags_and_overrides_them(run: Run, project: Project) -> None:

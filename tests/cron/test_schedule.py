@@ -154,6 +154,7 @@ def test_a_new_entry_waits_for_its_next_slot(app: Celery) -> None:
     assert not entry.is_due().is_due
     copy = pickle.loads(pickle.dumps(entry))
     assert copy == entry
+    copy.schedule.app = app  # it is that of the process otherwise, and who is due depends on it
     assert copy.is_due().next == pytest.approx(entry.is_due().next, abs=5)
 
 
@@ -181,6 +182,7 @@ def test_last_run_outlives_beat(app: Celery, tmp_path: Path) -> None:
 
     second = beat(app, tmp_path, CronSchedule("@daily", "Europe/Berlin"))
     assert second.schedule["job"].last_run_at == NOON
+    second.schedule["job"].schedule.app = app
     assert second.schedule["job"].is_due().is_due
     second.close()
 
