@@ -158,9 +158,11 @@ def _run(run: Run, end: str | None) -> CronRun:
 
 
 def _in_english(text: str) -> str:
-    from cron_descriptor import FormatException, get_description  # a worker needs none
+    from cron_descriptor import FormatException, Options, get_description  # a worker needs none
 
+    # The same wherever it runs: both come from the locale otherwise.
+    options = Options(locale_code="en_US", use_24hour_time_format=True)
     try:
-        return str(get_description(SHORTHANDS.get(text.lower(), text)))
+        return str(get_description(SHORTHANDS.get(text.lower(), text), options))
     except FormatException:  # it does not know ranges that wrap around
         return text
