@@ -52,8 +52,10 @@ def test_an_app_without_flaskiq_is_named() -> None:
         Ping.perform_async()
 
 
-def test_an_app_can_be_collected() -> None:
+@pytest.mark.parametrize("beat_in_worker", [False, True])
+def test_an_app_can_be_collected(beat_in_worker: bool) -> None:
     app = Flask("short")
+    app.config["FLASKIQ_BEAT_IN_WORKER"] = beat_in_worker
     Flaskiq(app)
     gone = weakref.ref(app)
     del app

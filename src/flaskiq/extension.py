@@ -109,7 +109,7 @@ class Flaskiq:
         celery.conf.update(settings.celery_config())
         entry.read_texts(celery)
         if settings["FLASKIQ_BEAT_IN_WORKER"]:
-            shared.further[celery] = [partial(_make_beat, celery)]
+            shared.further[celery] = [_make_beat]
         registry = WorkerRegistry(
             celery,
             settings.workers,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
+from datetime import datetime, timedelta
 from threading import Timer
 from types import ModuleType
 from typing import Any
 
 import pytest
 from celery import Celery, states
+from celery.app.task import Context
 from celery.result import AsyncResult
 from flask import Flask
 from redis import Redis
@@ -42,6 +44,33 @@ def test_a_stock_client_reads_the_results(
     meta = stock.backend.get_task_meta(job.id)
     assert meta["task_id"] == job.id
     assert meta["children"] == []
+
+
+@pytest.mark.parametrize(
+    "request_of",
+    [
+        None,
+        Context(id="job", children=[]),
+        Context(id="job", children=[], group="g", parent_id="p"),
+        Context(id="job", task="t", args=(1,), kwargs={}, hostname="h", delivery_info={}),
+    ],
+)
+@pytest.mark.parametrize("extended", [False, True])
+def test_the_record_of_a_success_is_celerys(
+    redis_url: str, stock: Celery, request_of: Any, extended: bool
+) -> None:
+    """We make it ourselves, at half the price (``ThinResults._get_result_meta``)."""
+    app = Flask("records")
+    app.config["CELERY_BROKER_URL"] = app.config["CELERY_RESULT_BACKEND"] = redis_url
+    ours = Flaskiq(app).celery
+    ours.conf.result_extended = stock.conf.result_extended = extended
+    records = [
+        celery.backend._get_result_meta(7, states.SUCCESS, None, request_of)
+        for celery in (ours, stock)
+    ]
+    moments = [datetime.fromisoformat(record.pop("date_done")) for record in records]
+    assert list(records[0].items()) == list(records[1].items()), "in this order, too"
+    assert abs(moments[1] - moments[0]) < timedelta(seconds=5)
 
 
 def test_a_result_that_comes_before_the_subscription_is_seen(

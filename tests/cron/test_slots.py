@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -101,3 +102,28 @@ def test_crontab_and_solar_schedules_say_when_they_are_next() -> None:
     sunset = next_of(solar("sunset", 48.2, 16.4, app=celery))(now)
     assert now < sunset < now + timedelta(hours=36)
     assert sunset.microsecond == 0
+
+
+@pytest.mark.parametrize("event", ["sunset", "dawn_civil", "solar_noon"])
+def test_each_slot_of_the_sun_is_another_day(celery: Celery, event: str) -> None:
+    find_next = next_of(solar(event, 48.2, 16.4, app=celery))
+    slots = [find_next(NOON)]
+    for _ in range(400):
+        slots.append(find_next(slots[-1]))
+    gaps = [later - earlier for earlier, later in pairwise(slots)]
+    assert all(timedelta(hours=23) < gap < timedelta(hours=25) for gap in gaps)
+    missed = due("e", solar(event, 48.2, 16.4, app=celery), slots[0], slots[9] + timedelta(hours=1))
+    assert missed.fires == [slots[9]]
+
+
+def test_each_slot_of_a_crontab_comes_once(celery: Celery) -> None:
+    find_next = next_of(crontab(minute="*/20", hour="3,4", app=celery))
+    slots = [find_next(NOON)]
+    for _ in range(6):
+        slots.append(find_next(slots[-1]))
+    assert [f"{slot:%d %H:%M:%S.%f}" for slot in slots] == [
+        f"{day} {hour:02}:{minute:02}:00.000000"
+        for day, hour, minute in (
+            (11, 3, 0), (11, 3, 20), (11, 3, 40), (11, 4, 0), (11, 4, 20), (11, 4, 40), (12, 3, 0),
+        )
+    ]  # fmt: skip

@@ -13,8 +13,7 @@ Everything is about the current app (``flaskiq.current``). Iterating is safe whi
 """
 
 from flaskiq.api.backlog import Backlog
-from flaskiq.api.cron import CronEntry, CronRun, Firing, preview
-from flaskiq.api.cron import leader as cron_leader
+from flaskiq.api.cron import CronEntry, CronRun, Firing, cron_leader, cron_preview
 from flaskiq.api.filter import Filter
 from flaskiq.api.find import cancel, find
 from flaskiq.api.flow import Flow, Look, flows
@@ -48,8 +47,8 @@ __all__ = [
     "Times",
     "cancel",
     "cron_leader",
+    "cron_preview",
     "find",
     "flows",
-    "preview",
     "running",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from time import time
 from typing import Any
 
@@ -13,8 +13,7 @@ from celery.schedules import schedule
 
 from flaskiq import current
 from flaskiq.api.find import find
-from flaskiq.cron import entry as cron_entry
-from flaskiq.cron.entry import Entry
+from flaskiq.cron.entry import Entry, entries
 from flaskiq.cron.expression import SHORTHANDS
 from flaskiq.cron.schedule import CronSchedule
 from flaskiq.cron.slots import next_of, policy_of, put_off
@@ -53,19 +52,16 @@ class CronEntry:
         ArgumentError: the app has no such entry.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, _entry: Entry | None = None) -> None:
         self._state = current.state()
-        known = cron_entry.entries(self._state.celery)
-        if name not in known:
-            hint = did_you_mean(name, known)
-            raise ArgumentError(f"the app has no cron entry {name!r}{hint}")
-        self._entry: Entry = known[name]
+        self._entry = _entry or _entry_named(name)
         self.name, self.task = name, self._entry.task
 
     @staticmethod
     def all() -> list[CronEntry]:
         """The entries, by name."""
-        return [CronEntry(name) for name in sorted(cron_entry.entries(current.state().celery))]
+        known = entries(current.state().celery)
+        return [CronEntry(name, known[name]) for name in sorted(known)]
 
     @property
     def schedule(self) -> str:
@@ -132,28 +128,37 @@ class CronEntry:
         return [_run(run, end) for run, end in self._state.store.cron.runs(self.name)]
 
 
-def leader() -> Leadership:
+def cron_leader() -> Leadership:
     """Which scheduler leads, when it last looked, and by how many seconds it was late."""
     return current.state().store.cron.leadership()
 
 
-def preview(start: datetime, end: datetime, names: list[str] | None = None) -> Iterator[Firing]:
+def cron_preview(
+    start: datetime, end: datetime, names: list[str] | None = None
+) -> Iterator[Firing]:
     """Yield what will be enqueued later than ``start`` and up to ``end``, in order.
 
     Raises:
         ArgumentError: the app has no such entry.
     """
-    entries = [CronEntry(name) for name in names] if names else CronEntry.all()
-    streams = [each._firings(start) for each in entries]  # noqa: SLF001 - of this module
+    found = [CronEntry(name) for name in names] if names else CronEntry.all()
+    streams = [each._firings(start) for each in found]  # noqa: SLF001 - of this module
     for firing in heapq.merge(*streams, key=lambda firing: (firing.at, firing.entry)):
         if firing.at > end:
             return
         yield firing
 
 
+def _entry_named(name: str) -> Entry:
+    known = entries(current.state().celery)
+    if name not in known:
+        raise ArgumentError(f"the app has no cron entry {name!r}{did_you_mean(name, known)}")
+    return known[name]
+
+
 def _run(run: Run, end: str | None) -> CronRun:
     outcome = State(end) if end else find(run.id).state if run.id else None
-    at = datetime.fromtimestamp(0, timezone.utc) + timedelta(seconds=run.at)
+    at = datetime.fromtimestamp(run.at, timezone.utc)
     return CronRun(datetime.fromisoformat(run.slot), at, run.how, run.id or None, outcome)
 
 

@@ -149,7 +149,7 @@ def preview(
     for name in names:
         _entry(name)
     # A slot at the very beginning is meant, too.
-    found = api.preview(first - timedelta(microseconds=1), last, list(names))
+    found = api.cron_preview(first - timedelta(microseconds=1), last, list(names))
     firings = list(islice(found, limit + 1))
     cut = len(firings) > limit
     document = [_firing(each, given) for each in firings[:limit]]

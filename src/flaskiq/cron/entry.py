@@ -31,9 +31,9 @@ class Entry(NamedTuple):
     name: str
     task: str
     schedule: BaseSchedule
-    args: Any = ()
-    kwargs: Any = None
-    options: Mapping[str, Any] = {}
+    args: Any
+    kwargs: Any
+    options: Mapping[str, Any]
 
     @classmethod
     def of(cls, celery: Celery, name: str, given: Mapping[str, Any]) -> Entry:
@@ -52,8 +52,8 @@ class Entry(NamedTuple):
         """The id of the job of a slot: the same, whoever enqueues it."""
         return str(uuid5(NAMESPACE_OID, f"{self.name} {slot.astimezone(timezone.utc).isoformat()}"))
 
-    def publish(self, celery: Celery, job_id: str | None = None) -> str:
-        """Enqueue the job now, as Celery's scheduler does; return its id.
+    def publish(self, celery: Celery, job_id: str) -> None:
+        """Enqueue the job now, as Celery's scheduler does.
 
         Raises:
             kombu.exceptions.OperationalError: Redis could not be reached.
@@ -61,13 +61,13 @@ class Entry(NamedTuple):
         options = {name: value for name, value in self.options.items() if name != "countdown"}
         headers = {**(options.pop("headers", None) or {}), "celery_beat_task": True}
         options["headers"] = {**headers, CRON_HEADER: self.name}
-        if job_id is not None:
-            options["task_id"] = job_id
+        options["task_id"] = job_id
         args, kwargs = _called(self.args), _called(self.kwargs)
         task = celery.tasks.get(self.task)
         if task is not None:
-            return str(task.apply_async(args, kwargs, **options).id)
-        return str(celery.send_task(self.task, args, kwargs, **options).id)
+            task.apply_async(args, kwargs, **options)
+        else:
+            celery.send_task(self.task, args, kwargs, **options)
 
     def message(self, celery: Celery, job_id: str) -> Placed | None:
         """Return what would be published; None if that is not a message on a list.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from time import monotonic
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from redis import RedisError
 
@@ -19,6 +21,8 @@ ASK_AGAIN = 60.0
 
 SETTING = "FLASKIQ_SCHEDULER"
 
+_said_at: WeakKeyDictionary[Celery, float] = WeakKeyDictionary()
+
 
 def is_left_to_celery(celery: Celery) -> bool:
     """Whether Celery's own scheduler may enqueue the entry it asks for.
@@ -28,6 +32,10 @@ def is_left_to_celery(celery: Celery) -> bool:
     state = state_of(celery)
     if state is None or state.settings[SETTING] == "celery":
         return True
+    now = monotonic()
+    if now - _said_at.get(celery, -ASK_AGAIN) < ASK_AGAIN / 2:
+        return False  # of another entry
+    _said_at[celery] = now
     try:
         leader = state.store.cron.leadership().leader
     except (RedisError, OSError):

@@ -14,8 +14,9 @@ from redis import RedisError
 from flaskiq.broker.connection import open_store
 from flaskiq.broker.process import new_identity
 from flaskiq.cron import overlap, slots
-from flaskiq.cron.entry import Entry, entries
+from flaskiq.cron.entry import Entry
 from flaskiq.cron.leader import TTL, WATCH, Leader
+from flaskiq.cron.slots import Due
 from flaskiq.store.cron import How, Run
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class FlaskiqScheduler(_Scheduler):
     """
 
     def __init__(self, app: Any, *args: Any, lazy: bool = False, **kwargs: Any) -> None:
-        self._entries: dict[str, Entry] = {}
+        self._entries: list[Entry] = []
         self._reached: dict[str, str] = {}
         self._next: dict[str, datetime] = {}
         self._leader = Leader(new_identity())
@@ -59,11 +60,10 @@ class FlaskiqScheduler(_Scheduler):
     def setup_schedule(self) -> None:
         """Take the entries of the app, and Celery's own (``celery.backend_cleanup``)."""
         super().setup_schedule()
-        self._entries = entries(self.app)
-        for name, own in self.schedule.items():
-            if name not in self._entries:
-                parts = (own.task, own.schedule, own.args, own.kwargs, own.options)
-                self._entries[name] = Entry(name, *parts)
+        self._entries = [
+            Entry(name, each.task, each.schedule, each.args, each.kwargs, each.options)
+            for name, each in self.schedule.items()
+        ]
 
     @property
     def info(self) -> str:
@@ -100,19 +100,17 @@ class FlaskiqScheduler(_Scheduler):
         leads = self._leader.leads(store.cron)
         if is_time:
             self._ahead = timedelta(seconds=store.now() - time())
-            store.cron.touch(self._entries, self._now().timestamp())
+            names = [entry.name for entry in self._entries]
+            store.cron.touch(names, self._now().timestamp())
         if not leads:
             return WATCH
         if self._leader.token != had:
             self._take_over(store)
         if is_time:
             self._forget(store)
-        wait = min([self._leader.wait, *(self._serve(store, each) for each in self._list())])
+        wait = min([self._leader.wait, *(self._serve(store, each) for each in self._entries)])
         self._tell(store)
         return max(0.0, min(wait, WATCH))
-
-    def _list(self) -> list[Entry]:
-        return list(self._entries.values())
 
     def _now(self) -> datetime:
         """The time of the server: schedulers on several machines have one clock."""
@@ -120,11 +118,11 @@ class FlaskiqScheduler(_Scheduler):
 
     def _take_over(self, store: Store) -> None:
         """Learn how far the entries have come."""
-        now = self._now()
-        for entry in self._list():
+        names = [entry.name for entry in self._entries]
+        for entry in self._entries:
             self._adopt(store, entry)
-            store.cron.enter(entry.name, now.isoformat(), _says(entry))
-        standings = store.cron.standings(list(self._entries))
+        store.cron.enter(names, self._now().isoformat())
+        standings = store.cron.standings(names)
         self._reached = {name: standing.slot for name, standing in standings.items()}
         self._next.clear()
 
@@ -159,6 +157,9 @@ class FlaskiqScheduler(_Scheduler):
 
     def _serve_at(self, store: Store, entry: Entry, last: datetime, now: datetime) -> float:
         due = slots.due(entry.name, entry.schedule, last, now)
+        if due.fires and store.cron.standings([entry.name])[entry.name].paused:
+            # Nothing is published, so nobody hears of a job that there is not.
+            due = Due([], due.fires[-1], due.wait)
         for slot in due.fires:
             if not self._fire(store, entry, slot):
                 return 0.0
@@ -205,7 +206,3 @@ class FlaskiqScheduler(_Scheduler):
 
 def _text(slot: datetime) -> str:
     return slot.astimezone(timezone.utc).isoformat()
-
-
-def _says(entry: Entry) -> dict[str, Any]:
-    return {"task": entry.task, "schedule": repr(entry.schedule)}

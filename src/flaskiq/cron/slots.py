@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -14,6 +15,9 @@ from flaskiq.cron.policy import LATE, USUAL, Policy
 
 Next = Callable[[datetime], datetime]
 """The first slot later than an instant."""
+
+_SECOND = timedelta(seconds=1, microseconds=-1)
+"""Added before the fraction is cut off, it rounds up."""
 
 _SPANS = (timedelta(hours=1), timedelta(days=1), timedelta(days=32), timedelta(days=367))
 
@@ -39,8 +43,8 @@ def policy_of(given: Any) -> Policy:
 def next_of(given: BaseSchedule) -> Next:
     """Return how the next slot of a schedule is found, whatever its kind.
 
-    An interval of Celery's counts from the slot before; crontab and solar schedules say how long it
-    is until the next.
+    An interval of Celery's counts from the slot before; crontab and solar schedules are asked how
+    long it is until the next, as if it were that instant.
     """
     own: Next | None = getattr(given, "next_after", None)
     if own is not None:
@@ -49,10 +53,15 @@ def next_of(given: BaseSchedule) -> Next:
         every: timedelta = vars(given)["run_every"]
         return lambda instant: instant + every
 
+    asked: Any = copy.copy(given)
+    asked.app = given.app
+
     def by_estimate(instant: datetime) -> datetime:
-        at = given.maybe_make_aware(given.now()) + given.remaining_estimate(instant)
-        # The estimate takes a moment itself; these schedules know no fractions.
-        return (at + timedelta(milliseconds=500)).replace(microsecond=0)
+        # Each computation of a sunset is a little off, and none may find the same one again.
+        start = instant + timedelta(seconds=1)
+        asked.nowfun = lambda: start
+        found: datetime = start + asked.remaining_estimate(start)
+        return (found + _SECOND).replace(microsecond=0)
 
     return by_estimate
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from redis import Redis
@@ -105,10 +105,6 @@ class Cron:
         if seen:
             self._client.zadd(self._keys.cron_entries, seen)
 
-    def names(self) -> list[str]:
-        """The entries that are known."""
-        return sorted(name.decode() for name in self._client.zrange(self._keys.cron_entries, 0, -1))
-
     def forget_unseen(self, since: float) -> list[str]:
         """Forget the entries that no scheduler has had since then; return their names."""
         found = self._client.zrange(self._keys.cron_entries, "-inf", f"({since}", byscore=True)
@@ -131,11 +127,11 @@ class Cron:
         self._client.zrem(self._keys.cron_entries, former)
         return moved
 
-    def enter(self, name: str, slot: str, says: Mapping[str, Any]) -> None:
-        """Note what an entry says; a new one begins after ``slot``."""
-        with self._client.pipeline() as pipe:
-            pipe.hsetnx(self._keys.cron_entry(name), "slot", slot)
-            pipe.hset(self._keys.cron_entry(name), "says", json.dumps(says))
+    def enter(self, names: Iterable[str], slot: str) -> None:
+        """Let entries that are new begin after ``slot``."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.hsetnx(self._keys.cron_entry(name), "slot", slot)
             pipe.execute()
 
     def standings(self, names: Sequence[str]) -> dict[str, Standing]:
@@ -148,12 +144,6 @@ class Cron:
             name: Standing(slot.decode() if slot else "", paused is not None)
             for name, (slot, paused) in zip(names, found, strict=True)
         }
-
-    def says(self, name: str) -> dict[str, Any]:
-        """What an entry says, as the last leader had it; empty for one that is not known."""
-        found = self._client.hget(self._keys.cron_entry(name), "says")
-        says: dict[str, Any] = json.loads(found) if found else {}
-        return says
 
     def pause(self, name: str, at: float) -> None:
         """Enqueue no further slot of an entry."""

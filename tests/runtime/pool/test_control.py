@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from types import ModuleType
 
+import psutil
 import pytest
 from command import Command
 from pool_node import LIB, Records, StartNode, is_running, pid_of
 from processes import Project
 from redis import Redis
 from waiting import until
+
+from flaskiq import api
 
 
 @pytest.fixture
@@ -63,6 +66,29 @@ def test_one_child_is_replaced(
     node.wait_for_children(2)
     assert other in node.children()
     assert sorted(records("started")) == ["one", "two"]
+    node.stop()
+
+
+def test_a_pool_that_shrinks_while_a_child_is_replaced_has_as_many_as_are_wanted(
+    pool_jobs: ModuleType, records: Records, start_node: StartNode
+) -> None:
+    node = start_node("-c", "2", children=2, POOL_SLOW_START="3")
+    node.wait_until_it_listens()
+    held = pool_jobs.Hold.perform_async("held")
+    records.wait_for("started", "held")
+    until(api.running, "it is known where")
+    idle = next(each for each in node.children() if each != api.running()[0].process)
+    processes = psutil.Process(node.process.pid).children
+    order = node.celery.control.broadcast
+    order("stop_process", {"process": idle}, [node.name])
+    until(lambda: len(processes(recursive=True)) == 4, "another begins, beside the template")
+    order("pool_shrink", {"n": 1}, [node.name])
+    # The one that was to take over is not wanted any more, and has no time to say a word.
+    max(processes(recursive=True), key=psutil.Process.create_time).kill()
+    node.wait_until_gone({pid_of(idle)})
+    node.wait_for_children(1)
+    records.let_go("held")
+    assert held.get(timeout=20) == "held"
     node.stop()
 
 

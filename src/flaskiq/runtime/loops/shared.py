@@ -14,7 +14,7 @@ from flaskiq.runtime.loops.promoter import Promoter
 from flaskiq.runtime.loops.reaper import Reaper
 from flaskiq.store.store import Store
 
-further: WeakKeyDictionary[Celery, list[Callable[[], Loop]]] = WeakKeyDictionary()
+further: WeakKeyDictionary[Celery, list[Callable[[Celery], Loop]]] = WeakKeyDictionary()
 """What makes the other loops that the workers of an app are to run."""
 
 
@@ -25,5 +25,5 @@ def shared_loops(celery: Celery, open_store: Callable[[], Store]) -> list[Loop]:
     def tell(verdict: Verdict) -> None:
         fail(celery, verdict.job_id, verdict.message, verdict.error)
 
-    own = [make() for make in further.get(celery, ())]
+    own = [make(celery) for make in further.get(celery, ())]
     return [Promoter(open_store), Reaper(open_store, ttl, tell), *own]

@@ -349,7 +349,8 @@ class Child:
 
     def _write_lines(self) -> None:
         for lines in self._lines:
-            lines.flush()
+            if lines.buffer:
+                lines.flush()
 
     def _tell_identity(self, identity: str) -> None:
         self._wire.send({"identity": identity})

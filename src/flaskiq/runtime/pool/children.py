@@ -231,9 +231,12 @@ class Children:
     # Those who begin.
 
     def fill(self) -> None:
-        """Fork as many as are missing."""
+        """Fork as many as are missing; if none are, let those go for whom no other is wanted."""
         missing = self.wanted - sum(not child.is_retiring for child in self._living)
-        if missing > 0 and monotonic() > self._spawns_from:
+        if missing <= 0:
+            while (child := self._first_unfollowed()) is not None:
+                child.stop()
+        elif monotonic() > self._spawns_from:
             with suppress(TemplateGoneError):  # a new one is on its way
                 for _ in range(missing):
                     self._fork()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import select
 from time import perf_counter
 from typing import Any
+
+from celery.utils.sysinfo import cpu_budget  # type: ignore[attr-defined] # new in 5.7, not in the stubs
 
 MOST = 0.0002
 """Seconds; a server on the same machine mostly answers a fetch in less."""
@@ -25,7 +26,7 @@ class Spin:
     def __init__(self) -> None:
         self._poll: Any = None
         self._socket: Any = None
-        self._pause = 0 if processors() > 1 else None
+        self._pause = 0 if cpu_budget().count > 1 else None
 
     def wait(self, socket: Any) -> None:
         """Return as soon as there is something to read, or a moment later."""
@@ -43,10 +44,3 @@ class Spin:
             if look(0):
                 return
         self._pause = PAUSE
-
-
-def processors() -> int:
-    """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

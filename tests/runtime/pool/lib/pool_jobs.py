@@ -12,6 +12,7 @@ from typing import Any
 
 import redis
 from celery.exceptions import SoftTimeLimitExceeded
+from celery.signals import worker_process_init
 from flask import Flask
 
 from flaskiq import Flaskiq, Logger, Worker, WorkerRegistry, current_job
@@ -27,6 +28,13 @@ app.config["FLASKIQ_WORKERS"] = ["pool_jobs"]
 app.config["CELERY"] = json.loads(os.environ.get(OVERRIDES, "{}"))
 flaskiq = Flaskiq(app)
 celery_app = flaskiq.celery
+
+
+@worker_process_init.connect(weak=False)
+def begin_slowly(**_: Any) -> None:
+    """Take so many seconds to begin, as a large application does."""
+    time.sleep(float(os.environ.get("POOL_SLOW_START", "0")))
+
 
 client = redis.Redis.from_url(celery_app.conf.broker_url, decode_responses=True)
 """For what jobs write down; its connections are made anew in each process."""
