@@ -54,6 +54,7 @@ def test_an_app_without_flaskiq_is_named() -> None:
 
 @pytest.mark.parametrize("beat_in_worker", [False, True])
 def test_an_app_can_be_collected(beat_in_worker: bool) -> None:
+    Flaskiq(Flask("first"))  # the first of a process is Celery's default, and stays
     app = Flask("short")
     app.config["FLASKIQ_BEAT_IN_WORKER"] = beat_in_worker
     Flaskiq(app)
