@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from types import ModuleType
 
 import psutil
@@ -34,9 +35,10 @@ def test_no_result_is_lost_with_the_child_that_held_it(
     for ran in range(25, 200, 25):
         records.wait_for_count("where", ran)
         pids = sorted(node.pids())
-        if pids:
-            node.kill(chance.choice(pids))
-            killed += 1
+        with suppress(ProcessLookupError):  # the one before, whose death is not settled yet
+            if pids:
+                node.kill(chance.choice(pids))
+                killed += 1
     assert killed >= 3
     until(lambda: all(each.state == "SUCCESS" for each in results), f"all succeed\n{node.log}")
     ran_in = {}
