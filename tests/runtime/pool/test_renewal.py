@@ -131,6 +131,11 @@ def version_told(records: Records, node: Node) -> int:
     return Told(*json.loads(records("told")[-1])).version
 
 
+def wait_for_version(version: int, records: Records, node: Node) -> None:
+    """Wait until a version runs new jobs: it does from when one of its children is ready."""
+    until(lambda: version_told(records, node) == version, f"version {version}")
+
+
 def test_a_job_that_runs_ends_in_its_old_process(
     renewed: Project, records: Records, start_node: StartNode
 ) -> None:
@@ -144,7 +149,7 @@ def test_a_job_that_runs_ends_in_its_old_process(
     assert node.pids() > earlier
     records.let_go("long")
     assert long.get(timeout=20) == 1, "the version that it began with"
-    assert version_told(records, node) == 2
+    wait_for_version(2, records, node)
     node.wait_for_others(than=earlier, count=1)
     node.wait_until_gone(earlier)
     assert records("started") == ["long"]
@@ -162,7 +167,7 @@ def test_behind_long_jobs_new_code_is_ready(
     node.send(signal.SIGHUP)
     node.wait_for_children(4, timeout=5)
     records.let_go("one")
-    assert version_told(records, node) == 2
+    wait_for_version(2, records, node)
     records.let_go("two")
     assert [each.get(timeout=20) for each in long] == [1, 1]
     node.wait_until_gone(earlier)
