@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -56,8 +57,11 @@ def run(sample: ModuleType, project: Project) -> Iterator[Run]:
 
 
 def records(project: Project) -> list[Record]:
-    files = sorted(project.folder.rglob(".flaskiq/workers/*.json"))
-    return [Record.read(file.read_text()) for file in files]
+    found = []
+    for file in sorted(project.folder.rglob(".flaskiq/workers/*.json")):
+        with suppress(FileNotFoundError):  # a worker that ends removes its own
+            found.append(Record.read(file.read_text()))
+    return found
 
 
 def start(run: Run, *words: str, **options: Any) -> dict[str, Any]:
