@@ -15,7 +15,6 @@ import uuid
 from pathlib import Path
 from typing import Any, cast
 
-from celery import states
 from flask import Response, jsonify, render_template, request, send_from_directory
 from flask.json.provider import DefaultJSONProvider
 from flask.typing import ResponseReturnValue
@@ -27,6 +26,7 @@ from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 from celery_app import flask_app as app
 from celery_app import flaskiq
 from flaskiq import api
+from flaskiq.api import State
 from workers.data_processing_worker import DataProcessingWorker
 
 MEBIBYTE = 1024 * 1024
@@ -125,15 +125,15 @@ def key_of(job_id: str) -> str:
 
 
 def describe(job_id: str) -> dict[str, Any]:
-    """Tell a job's state; progress, result and error are in Celery's record of it."""
-    state = api.find(job_id).state  # first: what is done has a result, then
-    meta = flaskiq.celery.backend.get_task_meta(job_id)
-    status, outcome = meta["status"], meta["result"]
+    """Tell a job's state, progress, result and error."""
+    status = api.status(job_id)
+    if status is None:
+        return {"state": State.UNKNOWN, "progress": None, "result": None, "error": None}
     return {
-        "state": state,
-        "progress": outcome if status == "PROGRESS" else None,
-        "result": outcome if status == states.SUCCESS else None,
-        "error": describe_error(outcome) if isinstance(outcome, BaseException) else None,
+        "state": status.state,
+        "progress": status.progress,
+        "result": status.result,
+        "error": None if status.error is None else describe_error(status.error),
     }
 
 

@@ -19,7 +19,7 @@ STAGES = {
     "words": (
         "errors", "moments", "arguments", "backoff", "job", "message", "endings",
         "failure", "handlers", "histogram", "tally",
-        "cron.expression", "cron.policy", "options", "settings", "current",
+        "cron.expression", "cron.policy", "options", "settings", "tenant", "current",
     ),
     "store": ("store",),
     "define": ("setter", "worker", "registry"),
@@ -27,9 +27,10 @@ STAGES = {
     "broker": ("broker",),
     "runtime": ("runtime",),
     "cron": ("cron",),
+    "tenancy": ("tenancy",),
     "read": ("api", "doctor"),
     "ops": ("logs",),
-    "surfaces": ("", "extension", "dev", "cli"),
+    "surfaces": ("", "extension", "dev", "web", "cli"),
 }  # fmt: skip
 """From top to bottom; a stage imports only from itself and from stages above it."""
 
@@ -118,6 +119,7 @@ def test_every_module_can_be_imported() -> None:
 def test_the_public_names() -> None:
     assert sorted(flaskiq.__all__) == [
         "ArgumentError",
+        "BaseTask",
         "ContextError",
         "DefinitionError",
         "Discard",
@@ -130,9 +132,15 @@ def test_the_public_names() -> None:
         "ServerError",
         "SettingError",
         "Snooze",
+        "Tenant",
+        "TenantError",
         "Worker",
         "WorkerRegistry",
         "current_job",
+        "current_tenant",
+        "get_db_session",
+        "task_launcher",
+        "with_tenant_context",
     ]
     assert all(hasattr(flaskiq, name) for name in flaskiq.__all__)
     public = {name for name in vars(flaskiq) if not name.startswith("_")}

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from celery import Celery
-from celery.app.defaults import SETTING_KEYS
+from celery.app.defaults import DEFAULT_PROCESS_LOG_FMT, DEFAULT_TASK_LOG_FMT, SETTING_KEYS
 from flask import Flask
 from kombu import Exchange, Queue
 
@@ -426,6 +426,8 @@ def test_defaults(app: Flask) -> None:
         "result_chord_expires": 1800 + DAY,
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
+        "worker_log_format": f"{DEFAULT_PROCESS_LOG_FMT}%(flaskiq_tenant)s",
+        "worker_task_log_format": f"{DEFAULT_TASK_LOG_FMT}%(flaskiq_tenant)s",
         "task_soft_time_limit": 1500,
         "task_time_limit": 1800,
         "task_ignore_result": False,

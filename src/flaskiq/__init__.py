@@ -1,6 +1,6 @@
 """Flaskiq: Sidekiq for Flask, on Celery."""
 
-from flaskiq.current import current_job
+from flaskiq.current import current_job, current_tenant
 from flaskiq.endings import Discard, Kill, Snooze
 from flaskiq.errors import (
     ArgumentError,
@@ -11,10 +11,15 @@ from flaskiq.errors import (
     ResultsDisabledError,
     ServerError,
     SettingError,
+    TenantError,
 )
 from flaskiq.extension import Flaskiq
 from flaskiq.logs import Logger
 from flaskiq.registry import WorkerRegistry
+from flaskiq.tenancy.base_task import BaseTask
+from flaskiq.tenancy.launcher import task_launcher
+from flaskiq.tenancy.scope import get_db_session, with_tenant_context
+from flaskiq.tenant import Tenant
 from flaskiq.worker import Worker
 
 __all__ = [
@@ -25,6 +30,13 @@ __all__ = [
     "WorkerRegistry",
     "current_job",
     "Logger",
+    # Tenants
+    "BaseTask",
+    "Tenant",
+    "current_tenant",
+    "get_db_session",
+    "task_launcher",
+    "with_tenant_context",
     # How an attempt ends when perform says so
     "Discard",
     "Kill",
@@ -38,4 +50,5 @@ __all__ = [
     "ResultsDisabledError",
     "ServerError",
     "SettingError",
+    "TenantError",
 ]

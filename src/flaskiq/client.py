@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from flaskiq.direct import BULK_SIZE, Direct
 from flaskiq.results import JobResults
@@ -19,32 +19,58 @@ if TYPE_CHECKING:
     from flaskiq.worker import Worker
 
 
+class Waits(Protocol):
+    """What the client needs of database transactions."""
+
+    def add(self, transaction_of: Any, push: Callable[[], Any]) -> bool:
+        """Push when a transaction is committed; False if there is none that is open.
+
+        ``transaction_of``: a session, or True for the current one.
+        """
+
+
 class Client:
     """Enqueues the jobs of one app: directly where that is possible, else by Celery."""
 
     def __init__(
-        self, celery: Celery, registry: Registers, open_store: Callable[[], Store]
+        self,
+        celery: Celery,
+        registry: Registers,
+        open_store: Callable[[], Store],
+        transactions: Waits,
     ) -> None:
         self._celery = celery
         self._registry = registry
         self._direct = Direct(celery, open_store)
+        self._transactions = transactions
 
-    def push(self, worker: type[Worker], job: Job) -> AsyncResult[Any]:
+    def push(
+        self, worker: type[Worker], job: Job, *, after_commit: Any = False
+    ) -> AsyncResult[Any]:
         """Enqueue ``job`` and return its result handle.
 
         Raises:
             kombu.exceptions.OperationalError: Redis could not be reached; nothing was enqueued.
         """
-        return self.push_bulk(worker, [job])[0]
+        return self.push_bulk(worker, [job], after_commit=after_commit)[0]
 
-    def push_bulk(self, worker: type[Worker], jobs: Sequence[Job]) -> Sequence[AsyncResult[Any]]:
+    def push_bulk(
+        self, worker: type[Worker], jobs: Sequence[Job], *, after_commit: Any = False
+    ) -> Sequence[AsyncResult[Any]]:
         """Enqueue ``jobs`` in order, :data:`BULK_SIZE` to a round trip.
+
+        Args:
+            after_commit: True or a session: when its open transaction is committed, if it has one.
 
         Raises:
             kombu.exceptions.OperationalError: Redis could not be reached; the round trips before
                 the failed one have been enqueued.
         """
         task = self._registry.task_of(worker)
+        if after_commit is not False:
+            push = partial(self.push_bulk, worker, jobs)
+            if self._transactions.add(after_commit, push):
+                return JobResults([job.id for job in jobs], partial(_result, task))
         parent: Any = self._celery.current_worker_task
         pushed = self._direct.push(task, jobs, parent)
         results = JobResults([job.id for job in jobs[:pushed]], partial(_result, task))

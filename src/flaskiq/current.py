@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from flaskiq.job import Job
     from flaskiq.settings import Settings
     from flaskiq.store.store import Store
+    from flaskiq.tenant import Tenancy, Tenant
     from flaskiq.worker import Worker
 
 EXTENSION = "flaskiq"
@@ -34,9 +35,11 @@ EXTENSION = "flaskiq"
 class Pushes(Protocol):
     """What a Worker needs of the client."""
 
-    def push(self, worker: type[Worker], job: Job) -> AsyncResult[Any]: ...
+    def push(
+        self, worker: type[Worker], job: Job, *, after_commit: Any = False
+    ) -> AsyncResult[Any]: ...
     def push_bulk(
-        self, worker: type[Worker], jobs: Sequence[Job]
+        self, worker: type[Worker], jobs: Sequence[Job], *, after_commit: Any = False
     ) -> Sequence[AsyncResult[Any]]: ...
 
 
@@ -63,7 +66,11 @@ class State(Protocol):
     @property
     def handlers(self) -> Handlers: ...
     @property
+    def tenancy(self) -> Tenancy: ...
+    @property
     def store(self) -> Store: ...
+    @property
+    def sessions(self) -> Any: ...
     def perform_inline(self, worker: type[Worker], job: Job) -> Any: ...
 
 
@@ -168,6 +175,45 @@ current_job: CurrentJob = LocalProxy(  # type: ignore[assignment]
     ),
 )
 """The job that is running; false outside of ``perform``."""
+
+
+_acting_for: ContextVar[Tenant | None] = ContextVar("flaskiq.current_tenant", default=None)
+
+
+def tenant() -> Tenant:
+    """Return on whose behalf this code runs: its job's tenant, else what Flask knows.
+
+    Raises:
+        ContextError: there is no app whose Flaskiq could tell.
+        ArgumentError: ``flask.g`` or the user holds something that is no id.
+    """
+    acting_for = _acting_for.get()
+    return acting_for or tenant_of(state())
+
+
+def tenant_of(found: State) -> Tenant:
+    """Return the same for one app."""
+    acting_for = _acting_for.get()
+    return acting_for or found.tenancy.of_flask(asks_user=acting_for is None)
+
+
+current_tenant: Tenant = LocalProxy(tenant)  # type: ignore[assignment]
+"""On whose behalf this code runs; false if on nobody's."""
+
+
+def act_for(tenant: Tenant) -> Token[Tenant | None]:
+    """Let this code run on behalf of ``tenant`` until :func:`cease` is given what this returns."""
+    return _acting_for.set(tenant)
+
+
+def cease(token: Token[Tenant | None]) -> None:
+    """Undo :func:`act_for`."""
+    _acting_for.reset(token)
+
+
+def acting_for() -> Tenant | None:
+    """Return the tenant of the job that runs here, None outside of jobs."""
+    return _acting_for.get()
 
 
 def enter(job: CurrentJob) -> Token[CurrentJob]:

@@ -7,6 +7,7 @@
     ├── DefinitionError        a Worker class is written wrongly (raised by its ``class`` statement)
     ├── RegistrationError      Workers that are lawful one by one do not fit together in this app
     ├── ArgumentError          a call of ``perform_*`` cannot become a job
+    ├── TenantError            a job has no tenant, and its Worker says ``tenant_required``
     ├── ServerError            the Redis server is too old
     ├── ContextError           no app, several apps or no job where one is needed
     └── ResultsDisabledError   ``.get()`` on a job whose result is not kept
@@ -36,6 +37,18 @@ class RegistrationError(FlaskiqError):
 
 class ArgumentError(FlaskiqError, TypeError):
     """A call cannot become a job: its arguments or its options are refused before Redis sees it."""
+
+
+class TenantError(FlaskiqError, ValueError):
+    """A job needs a tenant and has none."""
+
+    @classmethod
+    def of(cls, worker: str, key: str) -> TenantError:
+        """Return the error of a Worker that has ``tenant_required``."""
+        return cls(
+            f"{worker} has tenant_required, and this job has no {key}; use "
+            f"set(tenant={{{key!r}: ...}}), or enqueue it where g.{key} or the user has one"
+        )
 
 
 class ServerError(FlaskiqError):

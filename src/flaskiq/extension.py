@@ -12,6 +12,7 @@ from weakref import WeakSet
 from celery import Celery
 from celery.signals import beat_init, celeryd_after_setup, import_modules
 from celery.utils.imports import cwd_in_path
+from werkzeug.local import LocalProxy
 
 from flaskiq import current
 from flaskiq.broker import amqp, fork, results
@@ -19,13 +20,17 @@ from flaskiq.broker import control as broker_control
 from flaskiq.broker.connection import open_store
 from flaskiq.client import Client
 from flaskiq.cron import entry
-from flaskiq.errors import ContextError
+from flaskiq.errors import ArgumentError, ContextError, SettingError, did_you_mean
 from flaskiq.handlers import Handler, Handlers
 from flaskiq.registry import WorkerRegistry, describe
 from flaskiq.runtime import bootsteps, context, control, executor, pools, prefetch, program  # noqa: F401 - connect Celery's signals
 from flaskiq.runtime.loops import shared
 from flaskiq.runtime.task import adapt_limits, worker_task
 from flaskiq.settings import Settings
+from flaskiq.settings.kinds import resolve
+from flaskiq.tenancy.after_commit import Transactions
+from flaskiq.tenancy.sessions import Sessions
+from flaskiq.tenant import Provider, Tenancy
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -53,6 +58,8 @@ class AppState:
     registry: WorkerRegistry
     client: Client
     handlers: Handlers
+    tenancy: Tenancy
+    sessions: Sessions
     open_store: Callable[[], Store]
 
     @property
@@ -62,7 +69,7 @@ class AppState:
 
     def perform_inline(self, worker: type[Worker], job: Job) -> Any:
         """Run ``job`` in this process, as a worker would."""
-        return executor.perform_inline(self.app, worker, job)
+        return executor.perform_inline(self.app, self.tenancy, worker, job)
 
 
 class Flaskiq:
@@ -110,17 +117,28 @@ class Flaskiq:
         entry.read_texts(celery)
         if settings["FLASKIQ_BEAT_IN_WORKER"]:
             shared.further[celery] = [_make_beat]
+        tenancy = _tenancy(settings)
         registry = WorkerRegistry(
             celery,
             settings.workers,
             required=settings.sources["FLASKIQ_WORKERS"] != "default",
             home=app.import_name,
             make_task=partial(worker_task, celery, curve=settings["FLASKIQ_RETRY_CURVE"]),
-            on_register=partial(entry.add, celery),
+            on_register=partial(entry.add, celery, tenancy),
         )
         opened = cache(partial(open_store, celery, PATIENCE))
-        client = Client(celery, registry, opened)
-        state = AppState(app, celery, settings, registry, client, self._handlers, opened)
+        sessions = Sessions(app, settings)
+        state = AppState(
+            app=app,
+            celery=celery,
+            settings=settings,
+            registry=registry,
+            client=Client(celery, registry, opened, Transactions(sessions)),
+            handlers=self._handlers,
+            tenancy=tenancy,
+            sessions=sessions,
+            open_store=opened,
+        )
         self._states.add(state)
         app.extensions[current.EXTENSION] = state
         current.attach(celery, state)
@@ -147,6 +165,39 @@ class Flaskiq:
         """Call ``handler(job, error)`` when a job gives up, in its app context. A decorator."""
         self._handlers.death.append(handler)
         return handler
+
+
+def _tenancy(settings: Settings) -> Tenancy:
+    """Make what the settings say of tenants.
+
+    Raises:
+        SettingError: the system tenant has a field that is not declared, or no id.
+    """
+    fields = settings["FLASKIQ_TENANT_FIELDS"]
+    for name in ("FLASKIQ_SYSTEM_TENANT", "FLASKIQ_TENANT_VARIABLES"):
+        for field in settings[name]:
+            if field not in fields:
+                meant = did_you_mean(field, fields)
+                raise SettingError(f"{name}: {field!r} is none of FLASKIQ_TENANT_FIELDS{meant}")
+    try:
+        return Tenancy(
+            fields,
+            provider=_provider(settings["FLASKIQ_CURRENT_USER"]),
+            system=settings["FLASKIQ_SYSTEM_TENANT"],
+        )
+    except ArgumentError as error:
+        raise SettingError(f"FLASKIQ_SYSTEM_TENANT: {error}") from None
+
+
+def _provider(setting: Any) -> Provider | None:
+    if setting is None:
+        return None
+
+    def user() -> Any:
+        found = resolve("FLASKIQ_CURRENT_USER", setting)
+        return found if isinstance(found, LocalProxy) else found()
+
+    return user
 
 
 @import_modules.connect(weak=False)

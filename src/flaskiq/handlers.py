@@ -29,10 +29,10 @@ class Handlers:
         call_each(self.death, job, error)
 
 
-def call_each(handlers: list[Handler], job: Job, error: Exception) -> None:
+def call_each(handlers: list[Callable[[Job, Any], Any]], job: Job, outcome: Any) -> None:
     """Call all; what one raises is logged, and changes nothing for the job and the others."""
     for handler in handlers:
         try:
-            handler(job, error)
+            handler(job, outcome)
         except Exception:  # noqa: PERF203 - each by itself
             logger.exception("%r has failed for job %s", handler, job.id)

@@ -1,8 +1,49 @@
-"""Logger: log lines from a job, in the form of flask-react-template."""
+"""Log lines from a job: each says for whom it runs, and flask-react-template's way to write one."""
 
 from __future__ import annotations
 
 import logging
+from typing import Any
+
+from celery.signals import after_setup_logger, celeryd_init
+
+from flaskiq import current
+
+SAYS_IT_ITSELF = "flaskiq.tenancy.base_task"
+"""The logger of ``BaseTask.log_with_context``."""
+
+
+def name_tenants() -> None:
+    """Give each log record of this process ``flaskiq_tenant``: the tenant of its job in brackets.
+
+    When the record is made, not when it is written: that may be in another thread, and later. An
+    empty text is for nobody, or outside of a job. ``%(flaskiq_tenant)s`` in a format shows it.
+    """
+    make = logging.getLogRecordFactory()
+    if isinstance(make, _Factory):
+        return
+    logging.setLogRecordFactory(_Factory(make))
+
+
+class _Factory:
+    """Makes log records."""
+
+    def __init__(self, make: Any) -> None:
+        self._make = make
+
+    def __call__(self, name: str, *args: Any, **kwargs: Any) -> logging.LogRecord:
+        record: logging.LogRecord = self._make(name, *args, **kwargs)
+        tenant = current.acting_for()
+        shown = f" [{tenant}]" if tenant and name != SAYS_IT_ITSELF else ""
+        vars(record)["flaskiq_tenant"] = shown
+        return record
+
+
+@after_setup_logger.connect(weak=False)
+@celeryd_init.connect(weak=False)
+def _logging_begins(**_: Any) -> None:
+    name_tenants()
+
 
 _logger = logging.getLogger("flaskiq.app")
 

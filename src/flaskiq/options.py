@@ -148,6 +148,12 @@ def _zone(value: Any) -> bool:
     return value is None or bool(time_zone(value))
 
 
+def _tenant(value: Any) -> bool:
+    return value is None or (
+        isinstance(value, Mapping) and all(isinstance(field, str) for field in value)
+    )
+
+
 def _json_list(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and _survives(list(value), {})
 
@@ -187,6 +193,8 @@ declare("discard_on", _errors, "a tuple of exception classes such as (LookupErro
 declare("dead", lambda v: isinstance(v, bool), "True or False")
 declare_hook("retry_in")
 declare_hook("retries_exhausted")
+declare_hook("on_success")
+declare_hook("on_failure")
 declare("cron_schedule", _cron, "a cron expression such as '0 2 * * *', a list of these, or None")
 declare("cron_timezone", _zone, "the name of a time zone such as 'Europe/Berlin', or None")
 declare("cron_args", _json_list, "a list or tuple that JSON can hold")
@@ -199,6 +207,9 @@ declare(
     lambda v: v == 0 or _positive_span(v),
     "a number of seconds from 0 on, or a timedelta",
 )
+declare("cron_tenant", _tenant, "a dict such as {'organization_id': 'system'}, or None")
+declare("tenant_required", lambda v: isinstance(v, bool), "True or False")
+declare("after_commit", _or_none(lambda v: isinstance(v, bool)), "True, False, or None")
 declare("time_limit", _or_none(_seconds), "a number of seconds above 0, or None")
 declare("soft_time_limit", _or_none(_seconds), "a number of seconds above 0, or None")
 declare(

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol
 from typing_extensions import TypedDict, Unpack
 
 from flaskiq import arguments, current, moments
-from flaskiq.errors import ArgumentError, did_you_mean
+from flaskiq.errors import ArgumentError, TenantError, did_you_mean
 from flaskiq.job import MAX_RETRIES_HEADER, RESERVED_HEADERS, Job, new_id
 from flaskiq.moments import Delay
 
 if TYPE_CHECKING:
     from celery.result import AsyncResult
 
+    from flaskiq.current import State
     from flaskiq.worker import Worker
 
 P = ParamSpec("P")
@@ -41,6 +42,8 @@ class CallOptions(TypedDict, total=False):
     expires: Delay | datetime
     max_retries: int
     headers: Mapping[str, Any]
+    tenant: Mapping[str, Any] | None
+    after_commit: bool | Any
 
 
 class Setter(Generic[P, R]):
@@ -59,6 +62,9 @@ class Setter(Generic[P, R]):
           after the time it is meant to start, or a datetime.
         - ``max_retries``: attempts after the first, for this job.
         - ``headers``: further message headers, plain data.
+        - ``tenant``: on whose behalf, in place of the current one; None for nobody's.
+        - ``after_commit``: True enqueues when the open transaction is committed, or never; also the
+          session of SQLAlchemy whose transaction is meant.
 
         Raises:
             ArgumentError: an option is unknown or has a wrong value.
@@ -76,7 +82,7 @@ class Setter(Generic[P, R]):
 
     def perform_async(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
         """Enqueue one job and return its result handle at once."""
-        return current.state().client.push(self._worker, self._job(args, kwargs, self._start()))
+        return self._push(args, kwargs, self._start())
 
     @property
     def perform_in(self) -> PerformIn[P, R]:
@@ -93,16 +99,14 @@ class Setter(Generic[P, R]):
             delay, args = args[0], args[1:]
         else:
             raise ArgumentError(f"{self._worker.__name__}.perform_in() needs a delay in seconds")
-        start = _not_past(moments.now() + moments.span(delay))
-        return current.state().client.push(self._worker, self._job(args, kwargs, start))
+        return self._push(args, kwargs, _not_past(moments.now() + moments.span(delay)))
 
     def perform_at(self, run_at: datetime, /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
         """Enqueue one job that starts at ``run_at``; the past means now.
 
         A naive datetime is local time of this process.
         """
-        start = _not_past(moments.instant(run_at))
-        return current.state().client.push(self._worker, self._job(args, kwargs, start))
+        return self._push(args, kwargs, _not_past(moments.instant(run_at)))
 
     def perform_bulk(
         self, calls: Iterable[Call], /, *, at: datetime | Iterable[datetime] | None = None
@@ -118,23 +122,39 @@ class Setter(Generic[P, R]):
         Raises:
             ArgumentError: a call is wrong (its index is named), or ``at`` has another length.
         """
-        listed = list(calls)
+        listed, state = list(calls), current.state()
+        headers = self._headers(state)
         jobs = [
-            self._bulk_job(index, call, start)
+            self._bulk_job(state, index, call, start, headers)
             for index, (call, start) in enumerate(
                 zip(listed, self._starts(at, len(listed)), strict=True)
             )
         ]
-        return current.state().client.push_bulk(self._worker, jobs)
+        return state.client.push_bulk(self._worker, jobs, after_commit=self._after_commit(state))
 
     def perform_inline(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the job here and now, as a worker would: JSON round trip, app context, current job.
 
         Returns what ``perform`` returns; its errors are raised as they are, nothing is retried.
         """
-        job = self._job(args, kwargs, None)
-        result: R = current.state().perform_inline(self._worker, job)
+        state = current.state()
+        job = self._job(state, args, kwargs, None, self._headers(state))
+        result: R = state.perform_inline(self._worker, job)
         return result
+
+    def _push(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], start: datetime | None
+    ) -> AsyncResult[Any]:
+        state = current.state()
+        job = self._job(state, args, kwargs, start, self._headers(state))
+        return state.client.push(self._worker, job, after_commit=self._after_commit(state))
+
+    def _after_commit(self, state: State) -> Any:
+        """Whether to wait for a transaction, or the session whose transaction it is."""
+        if "after_commit" in self._options:
+            return self._options["after_commit"]
+        own = self._worker.after_commit
+        return state.settings["FLASKIQ_AFTER_COMMIT"] if own is None else own
 
     def _start(self) -> datetime | None:
         if "at" in self._options:
@@ -155,19 +175,55 @@ class Setter(Generic[P, R]):
             raise ArgumentError(f"perform_bulk: {length} jobs but {len(starts)} times in at=")
         return starts
 
-    def _bulk_job(self, index: int, call: Call, start: datetime | None) -> Job:
+    def _bulk_job(
+        self,
+        state: State,
+        index: int,
+        call: Call,
+        start: datetime | None,
+        headers: Mapping[str, Any],
+    ) -> Job:
         try:
             args, kwargs = _split(call)
-            return self._job(args, kwargs, start)
+            return self._job(state, args, kwargs, start, headers)
         except ArgumentError as error:
             raise ArgumentError(f"perform_bulk, job {index}: {error}") from error
 
-    def _job(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], start: datetime | None) -> Job:
-        worker, options = self._worker, self._options
-        worker.check_arguments(args, kwargs)
-        headers = dict(options.get("headers", ()))
+    def _headers(self, state: State) -> Mapping[str, Any]:
+        """The headers that all jobs of a call have: for whom they are, and what was set."""
+        options = self._options
+        headers = current.tenant_of(state).headers()
+        if "tenant" in options:
+            headers = self._named(state, options["tenant"])
+        if "headers" in options:
+            headers.update(options["headers"])
         if "max_retries" in options:
             headers[MAX_RETRIES_HEADER] = options["max_retries"]
+        return headers
+
+    def _named(self, state: State, given: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The headers of a tenant that the call names."""
+        tenancy = state.tenancy
+        if given is None:
+            return tenancy.headers(tenancy.none)
+        return tenancy.headers(tenancy.over(current.tenant_of(state), given))
+
+    def _job(
+        self,
+        state: State,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        start: datetime | None,
+        headers: Mapping[str, Any],
+    ) -> Job:
+        worker, options, tenancy = self._worker, self._options, state.tenancy
+        if kwargs and (given := tenancy.named(kwargs, worker.parameters())):
+            kwargs = {name: value for name, value in kwargs.items() if name not in given}
+            others = {name: headers[name] for name in headers if name not in tenancy.fields}
+            headers = {**others, **self._named(state, given), **options.get("headers", {})}
+        worker.check_arguments(args, kwargs)
+        if worker.tenant_required and not headers.get(tenancy.key):
+            raise TenantError.of(worker.__name__, tenancy.key)
         return Job(
             new_id(),
             worker=worker.task_name(),
@@ -229,6 +285,10 @@ def _check_option(name: str, value: Any) -> None:
         _check_expires(value)
     if name == "headers":
         _check_headers(value)
+    if name == "tenant" and not (value is None or isinstance(value, Mapping)):
+        raise ArgumentError(
+            f"tenant must be a dict such as {{'organization_id': 7}}, or None, not {value!r}"
+        )
 
 
 def _check_expires(value: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from flaskiq import histogram
@@ -23,7 +23,7 @@ class Ended(NamedTuple):
     """An attempt that has ended; ``at`` in seconds since the epoch.
 
     ``seconds`` is how long it ran, None if that is not known or it never started; ``cron`` is the
-    entry that has enqueued it.
+    entry that has enqueued it; ``tenant`` the fields that name whom it ran for.
     """
 
     id: str
@@ -34,6 +34,7 @@ class Ended(NamedTuple):
     seconds: float | None
     at: float
     cron: str | None = None
+    tenant: Mapping[str, str] | None = None
 
 
 class Batch(NamedTuple):

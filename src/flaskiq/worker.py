@@ -102,6 +102,16 @@ class Worker:
     cron_jitter: ClassVar[float | timedelta] = 0
     """Seconds within which each slot is put off, so that not all of them meet."""
 
+    cron_tenant: ClassVar[Mapping[str, Any] | None] = None
+    """On whose behalf its cron jobs run; None: the app's ``FLASKIQ_SYSTEM_TENANT``."""
+
+    tenant_required: ClassVar[bool] = False
+    """True: a job without a tenant is refused when it is enqueued."""
+
+    after_commit: ClassVar[bool | None] = None
+    """True: a job is enqueued when the open database transaction is committed, and not at all if it
+    is rolled back; None: the app's ``FLASKIQ_AFTER_COMMIT``."""
+
     time_limit: ClassVar[float | None] = None
     """Seconds after which the pool kills the job; None: the app's ``task_time_limit``."""
 
@@ -128,6 +138,7 @@ class Worker:
     set = SetVerb()
 
     _signature_check: ClassVar[Callable[..., Any] | None] = None
+    _parameters: ClassVar[frozenset[str] | None] = None
     _source: ClassVar[str] = __file__
 
     @classmethod
@@ -144,6 +155,17 @@ class Worker:
         return None
 
     @classmethod
+    def on_success(cls, job: Job, result: Any) -> None:
+        """Hear that ``job`` has succeeded. May be written by the application."""
+
+    @classmethod
+    def on_failure(cls, job: Job, exc: Exception) -> None:
+        """Hear that an attempt has failed, whether or not another follows.
+
+        May be written by the application.
+        """
+
+    @classmethod
     def retries_exhausted(cls, job: Job, exc: Exception) -> None:
         """Hear that ``job`` gives up because of ``exc``. May be written by the application."""
 
@@ -154,7 +176,7 @@ class Worker:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls._signature_check = None
+        cls._signature_check = cls._parameters = None
         cls._source = _class_statement(cls)
         _sources.setdefault(cls.task_name(), {})[cls._source] = None
         options.validate(cls.__qualname__, vars(cls))
@@ -191,6 +213,13 @@ class Worker:
             perform: Any = cls.perform
             cls._signature_check = head_from_fun(perform.__func__, bound=True)
         return cls._signature_check
+
+    @classmethod
+    def parameters(cls) -> frozenset[str]:
+        """The names that ``perform`` gives its parameters."""
+        if cls._parameters is None:
+            cls._parameters = frozenset(inspect.signature(cls.perform).parameters)
+        return cls._parameters
 
     @classmethod
     def check_arguments(cls, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:

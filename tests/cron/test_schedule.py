@@ -16,6 +16,7 @@ from flaskiq.cron import entry
 from flaskiq.cron.expression import CronExpression
 from flaskiq.cron.schedule import CronSchedule
 from flaskiq.errors import DefinitionError
+from flaskiq.tenant import Tenancy
 
 UTC = timezone.utc
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -204,7 +205,7 @@ def test_an_entry_of_a_worker_is_one_that_beat_can_send(sample: ModuleType, capl
         cron_schedule = "@daily"
         expires = timedelta(minutes=5)
 
-    entry.add(sample.celery_app, Needs)
+    entry.add(sample.celery_app, Tenancy(["organization_id"]), Needs)
     added = sample.celery_app.conf.beat_schedule[Needs.task_name()]
     assert added["options"] == {"expires": 300.0}
     assert added["schedule"] == CronSchedule("@daily")

@@ -95,7 +95,7 @@ def run(project: Project, script: Block, before: str = "") -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_fence_is_closed_and_says_what_it_holds(page: str) -> None:
     assert PAGES[page].count("\n```") == 2 * len(blocks(page))
-    allowed = {"python", "python fragment", "sh", "json", ""}
+    allowed = {"python", "python fragment", "sh", "sql", "json", ""}
     assert [str(block) for block in blocks(page) if block.info not in allowed] == []
 
 
@@ -220,6 +220,17 @@ def test_the_inspection_api_runs(project: Project) -> None:
     project.worker("app:celery_app", "--pool=threads", "--concurrency=2")
     for script in scripts("api.md"):
         run(project, script)
+
+
+# tenancy.md
+
+
+def test_the_page_about_tenants_runs(project: Project) -> None:
+    write(project, "tenancy.md")
+    shutil.copy(ROOT / "celery_app.py", project.folder)
+    project.worker("celery_app", "--pool=threads", "--concurrency=2")
+    for script in scripts("tenancy.md"):
+        run(project, script, "import celery_app; celery_app.flask_app.app_context().push()")
 
 
 # workers.md

@@ -23,6 +23,7 @@ from flaskiq.api.processes import Process, ProcessSet, RunningJob, running
 from flaskiq.api.queue import Queue
 from flaskiq.api.sets import DeadSet, RetrySet, ScheduledSet
 from flaskiq.api.stats import Stats, Times
+from flaskiq.api.status import Status, status
 from flaskiq.job import State
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "ScheduledSet",
     "State",
     "Stats",
+    "Status",
     "Times",
     "cancel",
     "cron_leader",
@@ -51,4 +53,5 @@ __all__ = [
     "find",
     "flows",
     "running",
+    "status",
 ]

@@ -10,6 +10,7 @@ from celery.backends.base import DisabledBackend
 
 from flaskiq import current
 from flaskiq.api.job_record import JobRecord
+from flaskiq.broker.results import TENANT
 from flaskiq.job import State
 from flaskiq.runtime.context import PROGRESS
 from flaskiq.store.job_set import Entry
@@ -81,7 +82,7 @@ def of_entry(entry: Entry, state: State) -> JobRecord:
 def _running(store: Store, job: JobRecord) -> JobRecord:
     """Say since when it runs; one that was fetched ahead does not run yet, and one may just end."""
     assert job.process is not None
-    status = _result(job.id)
+    status = meta_of(job.id)["status"]
     if status == states.SUCCESS:
         return replace(job, state=State.DONE)
     began = store.statistics.running(job.process).get(job.id)
@@ -104,12 +105,14 @@ def _finished(store: Store, job_id: str) -> JobRecord | None:
             attempt=ended.attempt,
             at=ended.at,
             seconds=ended.seconds,
+            tenant=ended.tenant,
         )
-    status = _result(job_id)
+    meta = meta_of(job_id)
+    status, tenant = meta["status"], meta.get(TENANT)
     if status == states.SUCCESS:
-        return JobRecord(id=job_id, state=State.DONE)
+        return JobRecord(id=job_id, state=State.DONE, tenant=tenant)
     if store.is_cancelled(job_id) or status == states.REVOKED:
-        return JobRecord(id=job_id, state=State.CANCELLED)
+        return JobRecord(id=job_id, state=State.CANCELLED, tenant=tenant)
     return None
 
 
@@ -126,8 +129,9 @@ def _ready(state: current.State, job_id: str, bound: int) -> JobRecord | None:
 
 def _failed(job_id: str) -> JobRecord | None:
     """A failure that is not in the dead set: its Worker has ``dead = False``, or it was deleted."""
-    found = _RESULTS.get(_result(job_id))
-    return JobRecord(id=job_id, state=found) if found else None
+    meta = meta_of(job_id)
+    found = _RESULTS.get(meta["status"])
+    return JobRecord(id=job_id, state=found, tenant=meta.get(TENANT)) if found else None
 
 
 def _unfound(state: current.State, bound: int) -> State:
@@ -135,9 +139,10 @@ def _unfound(state: current.State, bound: int) -> State:
     return State.QUEUED_OR_UNKNOWN if sum(sizes.values()) > bound else State.UNKNOWN
 
 
-def _result(job_id: str) -> str:
-    """Celery's word for the state of a job: ``PENDING`` if it has no record."""
+def meta_of(job_id: str) -> dict[str, Any]:
+    """Return Celery's record of a result: ``status`` is ``PENDING`` if there is none."""
     backend = current.state().celery.backend
     if isinstance(backend, DisabledBackend):
-        return states.PENDING
-    return str(backend.get_task_meta(job_id, cache=False)["status"])
+        return {"status": states.PENDING, "result": None}
+    meta: dict[str, Any] = backend.get_task_meta(job_id, cache=False)
+    return meta

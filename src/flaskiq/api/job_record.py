@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
+from flaskiq import current
 from flaskiq.failure import Failure
 from flaskiq.job import State
 from flaskiq.message import ENQUEUED_AT_HEADER, Message, read
@@ -31,6 +32,8 @@ class JobRecord:
     process: str | None = None
     failure: Failure | None = None
     seconds: float | None = None
+    tenant: Mapping[str, str] | None = None
+    """For whom it is, by field; None also where nobody knows any more."""
     raw: bytes | None = None
     """Its message, byte by byte."""
 
@@ -43,6 +46,7 @@ class JobRecord:
             "worker": headers.get("task"),
             "attempt": int(headers.get("retries") or 0) + 1 if headers else None,
             "at": headers.get(ENQUEUED_AT_HEADER),
+            "tenant": current.state().tenancy.plain(headers),
         }
         return cls(state=state, queue=queue, raw=raw, **{**facts, **known})
 

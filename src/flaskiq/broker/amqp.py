@@ -12,6 +12,7 @@ from kombu.utils.imports import symbol_by_name
 
 from flaskiq.broker.connection import FlaskiqConnection
 from flaskiq.broker.put import flight_of_next
+from flaskiq.broker.tenant import CarriesTenant
 
 if TYPE_CHECKING:
     _Base = AMQP
@@ -78,5 +79,6 @@ def install(celery: Celery) -> None:
     base: Any = symbol_by_name(celery.amqp_cls)  # type: ignore[arg-type]
     connection = type("Connection", (FlaskiqConnection, base.Connection), {})
     attributes = {"Connection": connection, "BrokerConnection": connection}
-    celery.amqp_cls = type("AMQP", (WorkerRoutes, PatientRetries, base), attributes)  # type: ignore[assignment]
+    mixins = (WorkerRoutes, CarriesTenant, PatientRetries)
+    celery.amqp_cls = type("AMQP", (*mixins, base), attributes)  # type: ignore[assignment]
     vars(celery).pop("amqp", None)

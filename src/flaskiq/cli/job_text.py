@@ -51,6 +51,8 @@ def _facts(job: JobRecord) -> Iterator[tuple[str, Any]]:
     yield "worker", job.worker
     yield "queue", job.queue
     yield "attempt", job.attempt
+    if job.tenant:
+        yield "tenant", ", ".join(f"{field}={value}" for field, value in job.tenant.items())
     if job.at is not None:
         yield _AT.get(str(job.state), "at"), _distance(job.at)
     yield "process", job.process

@@ -13,6 +13,7 @@ from celery.schedules import BaseSchedule, maybe_schedule
 from flaskiq.broker.put import captured
 from flaskiq.cron.policy import Policy
 from flaskiq.cron.schedule import CronSchedule
+from flaskiq.errors import ArgumentError, RegistrationError
 from flaskiq.message import CRON_HEADER
 from flaskiq.moments import span
 from flaskiq.store.place import Placed
@@ -20,6 +21,7 @@ from flaskiq.store.place import Placed
 if TYPE_CHECKING:
     from celery import Celery
 
+    from flaskiq.tenant import Tenancy, Tenant
     from flaskiq.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -117,17 +119,18 @@ def _called(value: Any) -> Any:
     return value
 
 
-def add(celery: Celery, worker: type[Worker]) -> None:
+def add(celery: Celery, tenancy: Tenancy, worker: type[Worker]) -> None:
     """Put ``worker`` into ``beat_schedule``, once for each of its cron schedules."""
     if not worker.cron_schedule:
         return
     _check_arguments(worker)
+    tenant = _tenant(tenancy, worker)
     expressions = worker.cron_schedule
     several = [expressions] if isinstance(expressions, str) else list(expressions)
     made = {}
     for expression in several:
         schedule = CronSchedule(expression, worker.cron_timezone, policy=_policy(worker))
-        made[_name(worker.task_name(), expression, several)] = _entry(worker, schedule)
+        made[_name(worker.task_name(), expression, several)] = _entry(worker, schedule, tenant)
     # A new dict: Celery shares the default one between apps.
     celery.conf.beat_schedule = {**celery.conf.beat_schedule, **made}
 
@@ -145,15 +148,38 @@ def _policy(worker: type[Worker]) -> Policy:
     )
 
 
-def _entry(worker: type[Worker], schedule: CronSchedule) -> dict[str, Any]:
+def _entry(worker: type[Worker], schedule: CronSchedule, tenant: Tenant) -> dict[str, Any]:
     entry: dict[str, Any] = {"task": worker.task_name(), "schedule": schedule}
     if worker.cron_args:
         entry["args"] = tuple(worker.cron_args)
     if worker.cron_kwargs:
         entry["kwargs"] = dict(worker.cron_kwargs)
+    options: dict[str, Any] = {}
     if worker.expires is not None:
-        entry["options"] = {"expires": span(worker.expires).total_seconds()}
+        options["expires"] = span(worker.expires).total_seconds()
+    if tenant:
+        options["headers"] = dict(tenant)
+    if options:
+        entry["options"] = options
     return entry
+
+
+def _tenant(tenancy: Tenancy, worker: type[Worker]) -> Tenant:
+    """On whose behalf the cron jobs of a Worker run.
+
+    Raises:
+        RegistrationError: on nobody's, and its jobs need a tenant.
+    """
+    try:
+        tenant = tenancy.system if worker.cron_tenant is None else tenancy.of(worker.cron_tenant)
+    except ArgumentError as error:
+        raise RegistrationError(f"{worker.source()}: cron_tenant: {error}") from None
+    if worker.tenant_required and tenancy.key not in tenant:
+        raise RegistrationError(
+            f"{worker.source()}: {worker.__name__} has tenant_required, and cron would enqueue it "
+            f"without one; set cron_tenant = {{{tenancy.key!r}: ...}} or FLASKIQ_SYSTEM_TENANT"
+        )
+    return tenant
 
 
 def _check_arguments(worker: type[Worker]) -> None:

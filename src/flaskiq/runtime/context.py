@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from celery.signals import task_postrun, task_prerun
 
-from flaskiq.current import CurrentJob, state_of
+from flaskiq.current import CurrentJob, State, state_of, tenant_of
 from flaskiq.runtime.executor import Surroundings
-from flaskiq.runtime.failures import PERFORMING, shown
+from flaskiq.runtime.failures import PERFORMING
+from flaskiq.runtime.jobs import shown
 
 if TYPE_CHECKING:
     from celery import Task
+
+    from flaskiq.tenant import Tenant
 
 AS_OF = 1.0
 """Seconds for which a job believes that it was not cancelled."""
@@ -37,7 +40,7 @@ def _enter(task_id: str, task: Task[..., Any], **_: Any) -> None:
     if state is None:
         return
     request = task.request
-    around = Surroundings(state.app, _current(task_id, task, request))
+    around = Surroundings(state.app, _current(task_id, task, request), _tenant(state, request))
     around.__enter__()
     vars(request).update({_SURROUNDINGS: around, PERFORMING: True})
 
@@ -47,6 +50,16 @@ def _leave(task: Task[..., Any], **_: Any) -> None:
     around: Surroundings | None = vars(task.request).pop(_SURROUNDINGS, None)
     if around is not None:
         around.__exit__(None, None, None)
+
+
+def _tenant(state: State, request: Any) -> Tenant:
+    """On whose behalf a job runs; an eager one has no message, and runs for whoever calls it."""
+    tenancy, headers = state.tenancy, request.headers or {}
+    if not request.is_eager:
+        return tenancy.of_headers(headers)
+    tenant = tenancy.of_headers(headers) if tenancy.is_named(headers) else tenant_of(state)
+    vars(request).update(tenant)  # as the headers of a message are
+    return tenant
 
 
 def _current(task_id: str, task: Task[..., Any], request: Any) -> CurrentJob:

@@ -11,23 +11,25 @@ from typing import Any
 from flask import Flask
 
 from flaskiq import arguments
-from flaskiq.current import CurrentJob, enter, leave
+from flaskiq.current import CurrentJob, act_for, cease, enter, leave, tenant
+from flaskiq.errors import TenantError
 from flaskiq.job import Job
+from flaskiq.tenant import Tenancy, Tenant
 from flaskiq.worker import Worker
 
 
 class Surroundings:
-    """What a job finds around itself: its app's context, and itself as the current job."""
+    """What a job finds around itself: its app's context, itself as the current job, its tenant."""
 
-    __slots__ = ("_context", "_job", "_token")
+    __slots__ = ("_acting", "_context", "_job", "_tenant", "_token")
 
-    def __init__(self, app: Flask, job: CurrentJob) -> None:
+    def __init__(self, app: Flask, job: CurrentJob, tenant: Tenant) -> None:
         self._context = app.app_context()
-        self._job = job
+        self._job, self._tenant = job, tenant
 
     def __enter__(self) -> None:
         self._context.push()
-        self._token = enter(self._job)
+        self._token, self._acting = enter(self._job), act_for(self._tenant)
 
     def __exit__(
         self,
@@ -35,19 +37,33 @@ class Surroundings:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        cease(self._acting)
         leave(self._token)
         self._context.__exit__(kind, error, traceback)
 
 
 def perform(worker: type[Worker], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """Call ``perform``; an ``async def`` runs to its end in an event loop of its own."""
+    """Call ``perform``; an ``async def`` runs to its end in an event loop of its own.
+
+    Raises:
+        TenantError: the Worker has ``tenant_required``, and a foreign producer sent none.
+    """
+    if worker.tenant_required:
+        _check_tenant(worker)
     value = worker.perform(*args, **kwargs)
     if inspect.iscoroutine(value):
         return asyncio.run(value)
     return value
 
 
-def perform_inline(app: Flask, worker: type[Worker], job: Job) -> Any:
+def _check_tenant(worker: type[Worker]) -> None:
+    acting_for = tenant()
+    key = acting_for.fields[0]
+    if key not in acting_for:
+        raise TenantError.of(worker.__name__, key)
+
+
+def perform_inline(app: Flask, tenancy: Tenancy, worker: type[Worker], job: Job) -> Any:
     """Run a job in the caller's process, as a worker would; its errors are the caller's.
 
     Progress has no reader here, so it is checked and dropped.
@@ -62,5 +78,5 @@ def perform_inline(app: Flask, worker: type[Worker], job: Job) -> Any:
         report=lambda _: None,
         ask_cancelled=lambda: False,
     )
-    with Surroundings(app, here):
+    with Surroundings(app, here, tenancy.of_headers(job.headers)):
         return perform(worker, args, kwargs)

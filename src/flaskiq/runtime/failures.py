@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from celery.signals import task_failure, task_retry
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
-from flaskiq.current import state_of
+from flaskiq.current import State, act_for, cease, state_of
 from flaskiq.endings import Discard, Kill, Snooze
 from flaskiq.failure import Failure
 from flaskiq.handlers import call_each
 from flaskiq.job import Job
-from flaskiq.message import ENQUEUED_AT_HEADER, FAILED_AT_HEADER, read
+from flaskiq.message import FAILED_AT_HEADER, read
+from flaskiq.runtime.jobs import job_of
 from flaskiq.runtime.outcome import Dead, Discarded, Outcome
 from flaskiq.runtime.task import OUTCOME, WorkerTask
 from flaskiq.store.flight import FLIGHT_HEADER, Flight
@@ -42,7 +42,7 @@ def _is_retried(sender: Task[..., Any], request: Context, reason: Any, **_: Any)
     if state is None or request.is_eager or not isinstance(error, Exception):
         return
     if not isinstance(error, Snooze):
-        state.handlers.failed(job_of(sender, request), error)
+        has_failed(state, sender, job_of(sender, request), error)
 
 
 @task_failure.connect(weak=False)
@@ -56,7 +56,7 @@ def _has_failed(sender: Task[..., Any], exception: Exception, **_: Any) -> None:
     if isinstance(outcome, Discarded) or isinstance(exception, Discard):
         return
     job, flight = job_of(sender, request), getattr(request, FLIGHT_HEADER, None)
-    state.handlers.failed(job, outcome.error)
+    has_failed(state, sender, job, outcome.error)
     give_up(sender, job, outcome.error)
     if is_kept(sender, outcome.error) and flight and sender.acks_late:
         failure = failure_of(outcome.error, job)
@@ -69,25 +69,6 @@ PERFORMING = "flaskiq_performing"
 """Where the request of a task says that its process is the one that runs it."""
 
 
-def job_of(task: Task[..., Any], request: Any) -> Job:
-    """Return the job that a task runs."""
-    return Job(
-        request.id,
-        str(task.name),
-        request.args or (),
-        request.kwargs or {},
-        queue=(request.delivery_info or {}).get("routing_key"),
-        headers=shown(request.headers or {}),
-        attempt=(request.retries or 0) + 1,
-    )
-
-
-def shown(headers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the headers of a message that concern an application."""
-    hidden = (FLIGHT_HEADER, ENQUEUED_AT_HEADER)
-    return {name: value for name, value in headers.items() if name not in hidden}
-
-
 def failure_of(error: BaseException, job: Job, traceback: str | None = None) -> Failure:
     """Return what is known of the last failure of a job."""
     return Failure.of(error, job.attempt, job.headers.get(FAILED_AT_HEADER), traceback)
@@ -96,6 +77,13 @@ def failure_of(error: BaseException, job: Job, traceback: str | None = None) -> 
 def is_kept(task: Task[..., Any], error: BaseException) -> bool:
     """Whether a job that gave up goes to the dead set."""
     return not isinstance(task, WorkerTask) or task.worker.dead or isinstance(error, Kill)
+
+
+def has_failed(state: State, task: Task[..., Any] | None, job: Job, error: Exception) -> None:
+    """Tell of an attempt that failed."""
+    if isinstance(task, WorkerTask):
+        call_each([task.worker.on_failure], job, error)
+    state.handlers.failed(job, error)
 
 
 def give_up(task: Task[..., Any] | None, job: Job, error: Exception) -> None:
@@ -116,10 +104,15 @@ def mourn(celery: Celery, job: Job, error: Exception) -> None:
     state = state_of(celery)
     if state is None:
         return
-    with state.app.app_context():
-        state.handlers.failed(job, error)
-        give_up(celery.tasks.get(job.worker), job, error)
-        state.handlers.died(job, error)
+    task = celery.tasks.get(job.worker)
+    acting = act_for(state.tenancy.of_headers(job.headers))
+    try:
+        with state.app.app_context():
+            has_failed(state, task, job, error)
+            give_up(task, job, error)
+            state.handlers.died(job, error)
+    finally:
+        cease(acting)
 
 
 def _insist(app: Celery, job_id: str, failure: Failure, flight: Flight) -> bool:

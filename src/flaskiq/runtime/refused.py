@@ -15,7 +15,8 @@ from celery.exceptions import InvalidTaskError, NotRegistered
 
 from flaskiq.failure import Failure
 from flaskiq.job import Job, new_id
-from flaskiq.runtime.failures import mourn, shown
+from flaskiq.runtime.failures import mourn
+from flaskiq.runtime.jobs import shown
 from flaskiq.store.flight import FLIGHT_HEADER, Flight
 
 _InvalidTask: Any = InvalidTaskError  # Celery's exceptions have no types

@@ -27,12 +27,14 @@ from celery.worker import state
 from celery.worker.request import Request
 from redis import RedisError
 
+from flaskiq.current import state_of
 from flaskiq.endings import Discard, Snooze
 from flaskiq.job import Job
 from flaskiq.message import CRON_HEADER, read
 from flaskiq.runtime import death
 from flaskiq.runtime.death import Verdict, verdict
-from flaskiq.runtime.failures import bury, failure_of, is_kept, mourn, shown
+from flaskiq.runtime.failures import bury, failure_of, is_kept, mourn
+from flaskiq.runtime.jobs import shown
 from flaskiq.runtime.task import WorkerTask
 from flaskiq.store.flight import FLIGHT_HEADER, Flight
 from flaskiq.store.place import Placed
@@ -218,7 +220,9 @@ class JobRequest(_Request):
         queue = self.delivery_info["routing_key"]
         attempt = (self.request_dict.get("retries") or 0) + 1
         cron = self.request_dict.get(CRON_HEADER)
-        ended = Ended(self.id, self.name, queue, attempt, ending, seconds, time(), cron)
+        app = state_of(self.app)
+        tenant = app.tenancy.plain(self.request_dict) if app else None
+        ended = Ended(self.id, self.name, queue, attempt, ending, seconds, time(), cron, tenant)
         self.message.channel.process.tally.note(ended)
 
     def _drop(self) -> None:

@@ -9,6 +9,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 from flaskiq import backoff, moments
 from flaskiq.endings import Discard, Kill, Snooze
+from flaskiq.errors import TenantError
 from flaskiq.runtime.outcome import Dead, Discarded, Outcome, Retry, Snoozed
 from flaskiq.worker import Worker
 
@@ -39,7 +40,7 @@ def decide(
         return Snoozed(error, error.delay)
     if isinstance(error, (Discard, *worker.discard_on)):
         return Discarded(error)
-    if isinstance(error, (Kill, SoftTimeLimitExceeded)):
+    if isinstance(error, (Kill, SoftTimeLimitExceeded, TenantError)):
         return Dead(error)
     if worker.retry_on is not None and not isinstance(error, worker.retry_on):
         return Dead(error)

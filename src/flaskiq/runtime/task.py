@@ -10,10 +10,12 @@ from celery.exceptions import Ignore, Reject
 from celery.exceptions import Retry as CeleryRetry
 
 from flaskiq.endings import Discard
+from flaskiq.handlers import call_each
 from flaskiq.job import MAX_RETRIES_HEADER
 from flaskiq.message import FAILED_AT_HEADER
 from flaskiq.results import JobResult
 from flaskiq.runtime.executor import perform
+from flaskiq.runtime.jobs import job_of
 from flaskiq.runtime.outcome import Dead, Outcome, Retry, Snoozed
 from flaskiq.runtime.retry import Curve, decide
 from flaskiq.store.flight import SNOOZE_HEADER
@@ -104,6 +106,10 @@ class WorkerTask(Task):  # type: ignore[type-arg] # generic in the stubs, not at
         raise CeleryRetry(exc=outcome.error, when=when, is_eager=request.is_eager, sig=again)
 
 
+def _tell_success(task: WorkerTask, result: Any, _task_id: str, _args: Any, _kwargs: Any) -> None:
+    call_each([task.worker.on_success], job_of(task, task.request), result)
+
+
 def worker_task(
     celery: Celery, worker: type[Worker], *, curve: Curve = "exponential"
 ) -> WorkerTask:
@@ -126,6 +132,8 @@ def worker_task(
             "time_limit": hard,
             "soft_time_limit": soft,
             "ignore_result": worker.ignore_result,
+            # Celery's tracer calls what is not its own: most Workers have no such hook.
+            **({"on_success": _tell_success} if worker.says("on_success") else {}),
             "__header__": staticmethod(worker.signature_check()),
         },
     )

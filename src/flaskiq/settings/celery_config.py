@@ -6,7 +6,12 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from celery.app.defaults import _TO_NEW_KEY, SETTING_KEYS  # type: ignore[attr-defined]
+from celery.app.defaults import (  # type: ignore[attr-defined] # the stubs lack some
+    _TO_NEW_KEY,
+    DEFAULT_PROCESS_LOG_FMT,
+    DEFAULT_TASK_LOG_FMT,
+    SETTING_KEYS,
+)
 from kombu import Queue
 
 from flaskiq.errors import SettingError, did_you_mean
@@ -36,6 +41,9 @@ DEFAULTS: Mapping[str, Any] = {
     # After a failover the old master refuses to write: connect again, do not end.
     "broker_channel_error_retry": True,
     "enable_utc": True,
+    # Celery's, and behind the message the tenant of the job (logs.py).
+    "worker_log_format": f"{DEFAULT_PROCESS_LOG_FMT}%(flaskiq_tenant)s",
+    "worker_task_log_format": f"{DEFAULT_TASK_LOG_FMT}%(flaskiq_tenant)s",
 }
 """What Flaskiq sets besides the table; the ``CELERY`` dict overrides each."""
 

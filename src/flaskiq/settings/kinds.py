@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,11 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from celery.app.task import Context
+from kombu.utils.imports import symbol_by_name
+
+from flaskiq.errors import SettingError
+from flaskiq.job import RESERVED_HEADERS
 from flaskiq.settings.urls import split_urls
 
 DISABLED = "disabled://"
@@ -196,6 +202,61 @@ def _options(value: Any) -> tuple[str, ...]:
     return tuple(shlex.split(value) if isinstance(value, str) else map(str, value))
 
 
+def _fields(value: Any) -> tuple[str, ...]:
+    names = _names(value)
+    taken = {*RESERVED_HEADERS, *vars(Context)}
+    if not names or not all(
+        name.isidentifier() and not name.startswith("_") and name not in taken for name in names
+    ):
+        raise ValueError(value)
+    return names
+
+
+def _pairs(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        parts = [part.split("=") for part in _names(value)]
+        value = {name.strip(): each.strip() for name, each in parts}
+        if len(value) < len(parts):
+            raise ValueError(value)
+    if not all(isinstance(name, str) for name in value):
+        raise TypeError(value)
+    return MappingProxyType(dict(value))
+
+
+def _variables(value: Any) -> Mapping[str, str]:
+    variables = _pairs(value)
+    if not all(_VARIABLE.fullmatch(name) for name in variables.values()):
+        raise ValueError(value)
+    return variables
+
+
+_VARIABLE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+
+
+def _object(value: Any) -> Any:
+    """Callables as they are, names unread: their module may need the app first."""
+    if callable(value):
+        return value
+    module, _, name = value.partition(":")
+    if not all(part.isidentifier() for part in (*module.split("."), *name.split("."))):
+        raise ValueError(value)
+    return value
+
+
+def resolve(setting: str, value: Any) -> Any:
+    """Return the object of a setting of kind :data:`OBJECT`.
+
+    Raises:
+        SettingError: there is no such module, or nothing of that name in it.
+    """
+    if not isinstance(value, str):
+        return value
+    try:
+        return symbol_by_name(value)
+    except (ImportError, AttributeError) as error:
+        raise SettingError(f"{setting} = {value!r} cannot be loaded: {error}") from error
+
+
 def _celery(value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise TypeError(value)
@@ -219,6 +280,15 @@ PROCESSES = Kind("a whole number, at least 1, or auto", _processes)
 SECONDS = Kind("a number of seconds, 0 for no limit", _seconds)
 PERIOD = Kind("a number of seconds, at least 1", _at_least_a_second)
 LEVEL = one_of("debug", "info", "warning", "error", "critical", "fatal")
+FIELDS = Kind(
+    "names such as organization_id,user_id, each once and none a header of Celery's", _fields
+)
+TENANT = Kind("fields of a tenant such as organization_id=7,user_id=9", _pairs)
+VARIABLES = Kind(
+    "fields with settings of PostgreSQL such as organization_id=app.current_organization",
+    _variables,
+)
+OBJECT = Kind("a function, or its place such as shop.users:current", _object)
 LOG_FORMAT = Kind("a format of Python's logging such as [%(levelname)s] %(message)s", _log_format)
 OPTIONS = Kind("options as on the command line, quotes closed", _options)
 MODULES = Kind("names of packages such as workers,shop.workers, each once", _modules)

@@ -83,6 +83,12 @@ def _nothing(_app: Flask, _values: Mapping[str, Any]) -> Mapping[str, Any]:
     return MappingProxyType({})
 
 
+def _usual_variables(_app: Flask, values: Mapping[str, Any]) -> Mapping[str, str]:
+    usual = {"organization_id": "app.current_organization", "user_id": "app.current_user"}
+    declared = values["FLASKIQ_TENANT_FIELDS"]
+    return MappingProxyType({name: usual[name] for name in usual if name in declared})
+
+
 TABLE: tuple[Setting, ...] = (
     Setting(
         "FLASKIQ_APP",
@@ -145,6 +151,51 @@ TABLE: tuple[Setting, ...] = (
         False,
         kinds.BOOL,
         "Whether workers run the scheduler, too; one of all leads.",
+    ),
+    Setting(
+        "FLASKIQ_TENANT_FIELDS",
+        ("organization_id", "user_id"),
+        kinds.FIELDS,
+        "What travels with each job: on whose behalf it runs. The first tells tenants apart.",
+    ),
+    Setting(
+        "FLASKIQ_CURRENT_USER",
+        None,
+        kinds.OBJECT,
+        "Returns the user of a request, such as flask_login:current_user: who it is for where "
+        "flask.g does not say.",
+    ),
+    Setting(
+        "FLASKIQ_SYSTEM_TENANT",
+        Derived("{}", _nothing),
+        kinds.TENANT,
+        "The tenant of cron jobs, such as organization_id=system, unless a Worker has cron_tenant.",
+    ),
+    Setting(
+        "FLASKIQ_SESSION",
+        Derived("db.session of Flask-SQLAlchemy", lambda _app, _values: None),
+        kinds.OBJECT,
+        "Returns a session of SQLAlchemy, for jobs and for after_commit.",
+    ),
+    Setting(
+        "FLASKIQ_TENANT_VARIABLES",
+        Derived(
+            "organization_id=app.current_organization,user_id=app.current_user", _usual_variables
+        ),
+        kinds.VARIABLES,
+        "Settings of PostgreSQL that hold the fields of the tenant in each transaction of a job.",
+    ),
+    Setting(
+        "FLASKIQ_SET_TENANT",
+        None,
+        kinds.OBJECT,
+        "Called with session and tenant as each transaction of a job begins, in place of these.",
+    ),
+    Setting(
+        "FLASKIQ_AFTER_COMMIT",
+        False,
+        kinds.BOOL,
+        "Enqueue the jobs of Workers when the open database transaction is committed, or never.",
     ),
     Setting(
         "FLASKIQ_RETRY_CURVE",
@@ -274,7 +325,7 @@ TABLE: tuple[Setting, ...] = (
         "CELERY_WORKER_LOG_FORMAT",
         None,
         kinds.LOG_FORMAT,
-        "The form of a line in a worker's log; by default Celery's.",
+        "The form of a line in a worker's log; by default Celery's, and the tenant of the job.",
         celery="worker_log_format",
     ),
     Setting(

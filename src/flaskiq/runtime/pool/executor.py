@@ -25,6 +25,7 @@ from celery.worker import state
 from redis import RedisError
 
 from flaskiq.broker.channel import Message
+from flaskiq.current import state_of
 from flaskiq.message import CRON_HEADER, read_envelope
 from flaskiq.runtime.pool.events import Events
 from flaskiq.runtime.pool.fetcher import Caught
@@ -95,6 +96,8 @@ class Executor:
         self._slots, self._limits, self._events = slots, limits, events
         self._default_limits = default_limits
         self._rates, self._flush, self._tell = rates, flush, tell
+        found = state_of(app)
+        self._tenant_of = found.tenancy.plain if found else lambda _: None
         self._has_rates = not app.conf.worker_disable_rate_limits
         self.consumer = LocalConsumer(app, hostname, events)
         self.consumer.update_strategies()
@@ -266,7 +269,10 @@ class Executor:
         attempt = (headers.get("retries") or 0) + 1
         name = headers.get("shadow") or headers["task"]
         cron = headers.get(CRON_HEADER)
-        ended = Ended(headers["id"], name, caught.queue, attempt, "done", seconds, time(), cron)
+        tenant = self._tenant_of(headers)
+        ended = Ended(
+            headers["id"], name, caught.queue, attempt, "done", seconds, time(), cron, tenant
+        )
         self._process.tally.note(ended)
 
     def _end_badly(

@@ -1,0 +1,96 @@
+"""Fixtures: the application of these tests, its worker, and a PostgreSQL."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from postgres import Postgres
+from processes import Process, Project
+from servers import Server, required
+
+LIB = Path(__file__).parent / "lib"
+sys.path.append(str(LIB))
+
+from told import Told  # noqa: E402 - found by the above
+
+POOLS = {
+    "flaskiq": ("flaskiq", "worker", "start", "--name=tenants", "-c", "2"),
+    "prefork": ("flaskiq", "worker", "start", "--name=tenants", "--pool=prefork", "-c", "2"),
+    "threads": ("flaskiq", "worker", "start", "--name=tenants", "--pool=threads", "-c", "2"),
+}
+QUICK = ("--without-mingle", "--without-gossip")
+TTL = {"FLASKIQ_HEARTBEAT_TTL": "2"}
+
+
+@pytest.fixture(scope="session")
+def tenants_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server for these tests, which nobody else empties while a worker uses it."""
+    server = Server(required(), tmp_path_factory.mktemp("tenants-valkey"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def _tenants(tenants_server: Server) -> ModuleType:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CELERY_BROKER_URL", tenants_server.url)
+        patch.setenv("CELERY_RESULT_BACKEND", tenants_server.url)
+        import tenant_app
+    return tenant_app
+
+
+@pytest.fixture
+def tenants(_tenants: ModuleType) -> Iterator[ModuleType]:
+    """The application ``lib/tenant_app.py``, its app context pushed."""
+    with _tenants.app.app_context():
+        yield _tenants
+
+
+@pytest.fixture
+def told(tenants_server: Server) -> Iterator[Told]:
+    """What jobs write down, from now on."""
+    with tenants_server.client() as client:
+        for key in client.keys("told:*"):
+            client.delete(key)
+        yield Told(client)
+
+
+@pytest.fixture(scope="module")
+def tenants_project(
+    tenants_server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Project]:
+    """A folder for processes of the application."""
+    project = Project(
+        tmp_path_factory.mktemp("tenants"),
+        {
+            "CELERY_BROKER_URL": tenants_server.url,
+            "CELERY_RESULT_BACKEND": tenants_server.url,
+            "FLASKIQ_APP": "tenant_app:celery_app",
+            "PYTHONPATH": str(LIB),
+            **TTL,
+        },
+    )
+    yield project
+    project.end()
+
+
+@pytest.fixture(scope="module", params=list(POOLS))
+def worker(request: pytest.FixtureRequest, tenants_project: Project) -> Iterator[Process]:
+    """A worker with each pool, which all tests of a module share."""
+    process = tenants_project.start(*POOLS[request.param], *QUICK)
+    process.pool = request.param  # type: ignore[attr-defined]
+    process.wait_for(" ready.")
+    yield process
+    process.end()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One PostgreSQL for this pytest process."""
+    server = Postgres()
+    yield server
+    server.stop()
