@@ -10,6 +10,7 @@ from types import ModuleType
 
 import pytest
 import redis
+from postgres import Postgres
 from processes import Process, Project
 from servers import Server, binary, required
 
@@ -82,5 +83,13 @@ def durable(tmp_path: Path) -> Iterator[Server]:
     folder = tmp_path / "server"
     folder.mkdir()
     server = Server(required(), folder, append_only=True)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One PostgreSQL for this pytest process."""
+    server = Postgres()
     yield server
     server.stop()

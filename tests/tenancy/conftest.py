@@ -8,7 +8,6 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from postgres import Postgres
 from processes import Process, Project
 from servers import Server, required
 
@@ -86,11 +85,3 @@ def worker(request: pytest.FixtureRequest, tenants_project: Project) -> Iterator
     process.wait_for(" ready.")
     yield process
     process.end()
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """One PostgreSQL for this pytest process."""
-    server = Postgres()
-    yield server
-    server.stop()
