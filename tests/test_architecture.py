@@ -22,7 +22,7 @@ STAGES = {
         "cron.expression", "cron.policy", "options", "settings", "tenant", "current",
     ),
     "store": ("store",),
-    "define": ("setter", "worker", "registry"),
+    "define": ("setter", "verbs", "worker", "registry"),
     "enqueue": ("client", "direct", "results"),
     "broker": ("broker",),
     "runtime": ("runtime",),

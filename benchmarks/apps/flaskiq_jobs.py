@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from flask import Flask
+from flask import Flask, g
 
 from benchmarks import record
 from benchmarks.apps import instruments, options
 from flaskiq import Flaskiq, Worker, WorkerRegistry
+from flaskiq.setter import Setter
 
 instruments.install()
 
@@ -53,6 +54,13 @@ class Timed(Worker):
 
 
 WorkerRegistry.initialize()
+
+if options.TENANT:
+    app.app_context().push()
+if options.TENANT == "used":
+    g.organization_id, g.user_id = "acme", "7"
+if options.TENANT == "off":
+    Setter._headers = lambda *_: {}  # type: ignore[method-assign] # noqa: SLF001 - to see its price
 
 
 def enqueue(index: int) -> None:

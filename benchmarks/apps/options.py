@@ -20,5 +20,8 @@ QUEUE = os.environ.get("BENCH_QUEUE")
 PAYLOAD = {"k": "x" * int(os.environ.get("BENCH_PAYLOAD", "1"))}
 """The second argument of a no-op job."""
 
+TENANT = os.environ.get("BENCH_TENANT")
+"""What enqueueing in an app context finds of a tenant: ``used``, ``unused``, or ``off``."""
+
 IO_SECONDS = 0.01
 """How long a job of ``drain_io`` waits."""

@@ -179,6 +179,23 @@ CONTESTANTS = (
         baseline="celery/solo",
         interval=0.25,
     ),
+    *(
+        Contestant(
+            f"flaskiq/tenant-{how}",
+            JOBS,
+            (_worker("-P", "solo"),),
+            f"enqueued in an app context; {note}",
+            env={"BENCH_TENANT": how},
+            counts=COUNTS,
+            workloads=(ENQUEUE, BULK),
+            baseline="flaskiq/tenant-off",
+        )
+        for how, note in (
+            ("off", "nobody asks for whom"),
+            ("unused", "flask.g is asked, and knows nobody"),
+            ("used", "with organization and user from flask.g"),
+        )
+    ),
     *variants(SOLO, "celery/solo"),
     *variants(RUNTIME, "celery/solo", drained=20_000),
 )

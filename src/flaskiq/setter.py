@@ -1,16 +1,10 @@
-"""The verbs of a Worker: ``perform_async``, ``perform_in``, ``perform_at``, ``perform_bulk``,
-``perform_inline`` and ``set``, typed by the signature of its ``perform``.
-
-A :class:`Setter` is a Worker with options for one call (Sidekiq's word). Each verb of the Worker
-itself is a descriptor that makes a Setter without options and returns its method of the same name,
-so that everything is written once.
-"""
+"""Setter: a Worker with options for one call (Sidekiq's word), and how its jobs are enqueued."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from typing_extensions import TypedDict, Unpack
 
@@ -23,11 +17,11 @@ if TYPE_CHECKING:
     from celery.result import AsyncResult
 
     from flaskiq.current import State
+    from flaskiq.verbs import PerformIn
     from flaskiq.worker import Worker
 
 P = ParamSpec("P")
 R = TypeVar("R")
-R_co = TypeVar("R_co", covariant=True)
 
 Call = tuple[Any, ...] | Mapping[str, Any]
 """One job of a bulk: a tuple of args, a dict of kwargs, or ``(args tuple, kwargs dict)``."""
@@ -303,110 +297,3 @@ def _check_headers(value: Any) -> None:
     if reserved:
         raise ArgumentError(f"Celery's own message headers cannot be set: {sorted(reserved)}")
     arguments.check("set(headers=...)", (), value)
-
-
-class Performs(Protocol[P, R_co]):
-    """A class with a ``perform``, seen by a type checker."""
-
-    def perform(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
-
-
-class PerformIn(Protocol[P, R_co]):
-    """``perform_in``: the delay comes first, or as ``delay_seconds=``."""
-
-    @overload
-    def __call__(self, delay: Delay, /, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R_co]: ...
-    @overload
-    def __call__(self, *, delay_seconds: Delay, **kwargs: Any) -> AsyncResult[R_co]: ...
-
-
-class PerformBulk(Protocol[R_co]):
-    """``perform_bulk``, see :meth:`Setter.perform_bulk`."""
-
-    def __call__(
-        self, calls: Iterable[Call], /, *, at: datetime | Iterable[datetime] | None = None
-    ) -> Sequence[AsyncResult[R_co]]: ...
-
-
-class Configure(Protocol[P, R]):
-    """``set``, see :meth:`Setter.set`."""
-
-    def __call__(self, **options: Unpack[CallOptions]) -> Setter[P, R]: ...
-
-
-class _Verb:
-    """Descriptor: the Setter's method of the same name, for the Worker it is read from."""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def _of(self, owner: Any) -> Any:
-        return getattr(Setter(owner), self._name)
-
-
-class AsyncVerb(_Verb):
-    @overload
-    def __get__(
-        self, instance: None, owner: Performs[P, Coroutine[Any, Any, R]]
-    ) -> Callable[P, AsyncResult[R]]: ...
-    @overload
-    def __get__(self, instance: None, owner: Performs[P, R]) -> Callable[P, AsyncResult[R]]: ...
-    def __get__(self, instance: None, owner: Any) -> Any:
-        return self._of(owner)
-
-
-class InVerb(_Verb):
-    @overload
-    def __get__(
-        self, instance: None, owner: Performs[P, Coroutine[Any, Any, R]]
-    ) -> PerformIn[P, R]: ...
-    @overload
-    def __get__(self, instance: None, owner: Performs[P, R]) -> PerformIn[P, R]: ...
-    def __get__(self, instance: None, owner: Any) -> Any:
-        return self._of(owner)
-
-
-class AtVerb(_Verb):
-    @overload
-    def __get__(
-        self, instance: None, owner: Performs[P, Coroutine[Any, Any, R]]
-    ) -> Callable[Concatenate[datetime, P], AsyncResult[R]]: ...
-    @overload
-    def __get__(
-        self, instance: None, owner: Performs[P, R]
-    ) -> Callable[Concatenate[datetime, P], AsyncResult[R]]: ...
-    def __get__(self, instance: None, owner: Any) -> Any:
-        return self._of(owner)
-
-
-class BulkVerb(_Verb):
-    @overload
-    def __get__(
-        self, instance: None, owner: Performs[P, Coroutine[Any, Any, R]]
-    ) -> PerformBulk[R]: ...
-    @overload
-    def __get__(self, instance: None, owner: Performs[P, R]) -> PerformBulk[R]: ...
-    def __get__(self, instance: None, owner: Any) -> Any:
-        return self._of(owner)
-
-
-class InlineVerb(_Verb):
-    @overload
-    def __get__(
-        self, instance: None, owner: Performs[P, Coroutine[Any, Any, R]]
-    ) -> Callable[P, R]: ...
-    @overload
-    def __get__(self, instance: None, owner: Performs[P, R]) -> Callable[P, R]: ...
-    def __get__(self, instance: None, owner: Any) -> Any:
-        return self._of(owner)
-
-
-class SetVerb(_Verb):
-    @overload
-    def __get__(
-        self, instance: None, owner: Performs[P, Coroutine[Any, Any, R]]
-    ) -> Configure[P, R]: ...
-    @overload
-    def __get__(self, instance: None, owner: Performs[P, R]) -> Configure[P, R]: ...
-    def __get__(self, instance: None, owner: Any) -> Any:
-        return self._of(owner)

@@ -36,6 +36,8 @@ class Tenant(Mapping[str, str]):
         return len(self._values)
 
     def __getattr__(self, field: str) -> str | None:
+        if field in Tenant.__slots__ or field.startswith("_"):  # asked while it is being copied
+            raise AttributeError(field)
         if field in self.fields:
             return self._values.get(field)
         raise AttributeError(

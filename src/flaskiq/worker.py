@@ -13,7 +13,7 @@ from celery.utils.functional import head_from_fun
 
 from flaskiq import arguments, current, options
 from flaskiq.errors import ArgumentError, DefinitionError
-from flaskiq.setter import AsyncVerb, AtVerb, BulkVerb, InlineVerb, InVerb, SetVerb
+from flaskiq.verbs import AsyncVerb, AtVerb, BulkVerb, InlineVerb, InVerb, SetVerb
 
 if TYPE_CHECKING:
     from types import FrameType

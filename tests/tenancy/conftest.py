@@ -8,8 +8,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from postgres import Postgres
 from processes import Process, Project
 from servers import Server, required
+from sqlalchemy import Engine, create_engine, text
 
 LIB = Path(__file__).parent / "lib"
 sys.path.append(str(LIB))
@@ -85,3 +87,36 @@ def worker(request: pytest.FixtureRequest, tenants_project: Project) -> Iterator
     process.wait_for(" ready.")
     yield process
     process.end()
+
+
+@pytest.fixture(scope="session")
+def _orders(postgres: Postgres, tenants_server: Server) -> Iterator[ModuleType]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CELERY_BROKER_URL", tenants_server.url)
+        patch.setenv("CELERY_RESULT_BACKEND", tenants_server.url)
+        patch.setenv("DATABASE_URL", postgres.url())
+        import orders_app
+    with orders_app.app.app_context():
+        orders_app.db.create_all()
+    yield orders_app
+    with orders_app.app.app_context():
+        orders_app.db.engine.dispose()
+
+
+@pytest.fixture
+def orders(_orders: ModuleType, tenants_server: Server) -> Iterator[ModuleType]:
+    """The application ``lib/orders_app.py``, without orders and jobs."""
+    with tenants_server.client() as client:
+        client.flushall()
+    with _orders.app.app_context():
+        _orders.db.session.execute(text('TRUNCATE "order"'))
+        _orders.db.session.commit()
+        yield _orders
+
+
+@pytest.fixture
+def sqlite() -> Iterator[Engine]:
+    """A database in memory."""
+    engine = create_engine("sqlite://")
+    yield engine
+    engine.dispose()

@@ -11,39 +11,13 @@ from typing import Any
 import pytest
 from flask import Flask
 from kombu.exceptions import OperationalError
-from postgres import Postgres
 from processes import Project
 from redis import Redis
 from servers import Server
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, text
 from sqlalchemy.orm import scoped_session, sessionmaker
 
 from flaskiq import ArgumentError, Flaskiq, SettingError, Worker, get_db_session
-
-
-@pytest.fixture(scope="session")
-def _orders(postgres: Postgres, tenants_server: Server) -> Iterator[ModuleType]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CELERY_BROKER_URL", tenants_server.url)
-        patch.setenv("CELERY_RESULT_BACKEND", tenants_server.url)
-        patch.setenv("DATABASE_URL", postgres.url())
-        import orders_app
-    with orders_app.app.app_context():
-        orders_app.db.create_all()
-    yield orders_app
-    with orders_app.app.app_context():
-        orders_app.db.engine.dispose()
-
-
-@pytest.fixture
-def orders(_orders: ModuleType, tenants_server: Server) -> Iterator[ModuleType]:
-    """The application ``lib/orders_app.py``, without orders and jobs."""
-    with tenants_server.client() as client:
-        client.flushall()
-    with _orders.app.app_context():
-        _orders.db.session.execute(text('TRUNCATE "order"'))
-        _orders.db.session.commit()
-        yield _orders
 
 
 @pytest.fixture
@@ -241,14 +215,6 @@ def plain(tenants_server: Server) -> Iterator[Any]:
         for name in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"):
             patch.delenv(name, raising=False)
         yield make
-
-
-@pytest.fixture
-def sqlite() -> Iterator[Engine]:
-    """A database in memory."""
-    engine = create_engine("sqlite://")
-    yield engine
-    engine.dispose()
 
 
 def test_plain_sqlalchemy(plain: Any, enqueued: Any, sqlite: Engine) -> None:

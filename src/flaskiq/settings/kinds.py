@@ -25,6 +25,7 @@ from kombu.utils.imports import symbol_by_name
 from flaskiq.errors import SettingError
 from flaskiq.job import RESERVED_HEADERS
 from flaskiq.settings.urls import split_urls
+from flaskiq.tenant import Tenant
 
 DISABLED = "disabled://"
 """The result backend of Celery that keeps nothing."""
@@ -205,9 +206,15 @@ def _options(value: Any) -> tuple[str, ...]:
 def _fields(value: Any) -> tuple[str, ...]:
     names = _names(value)
     taken = {*RESERVED_HEADERS, *vars(Context)}
-    if not names or not all(
-        name.isidentifier() and not name.startswith("_") and name not in taken for name in names
-    ):
+    for name in names:
+        if (
+            not name.isidentifier()
+            or name.startswith("_")
+            or name in taken
+            or hasattr(Tenant, name)
+        ):
+            raise ValueError(value)
+    if not names:
         raise ValueError(value)
     return names
 
@@ -280,9 +287,7 @@ PROCESSES = Kind("a whole number, at least 1, or auto", _processes)
 SECONDS = Kind("a number of seconds, 0 for no limit", _seconds)
 PERIOD = Kind("a number of seconds, at least 1", _at_least_a_second)
 LEVEL = one_of("debug", "info", "warning", "error", "critical", "fatal")
-FIELDS = Kind(
-    "names such as organization_id,user_id, each once and none a header of Celery's", _fields
-)
+FIELDS = Kind("names such as organization_id,user_id, each once and none that Celery uses", _fields)
 TENANT = Kind("fields of a tenant such as organization_id=7,user_id=9", _pairs)
 VARIABLES = Kind(
     "fields with settings of PostgreSQL such as organization_id=app.current_organization",

@@ -94,19 +94,16 @@ class Sessions:
             self._settings["FLASKIQ_TENANT_VARIABLES"],
             resolve("FLASKIQ_SET_TENANT", self._settings["FLASKIQ_SET_TENANT"]),
         )
-        session, is_ours = self._take(bound)
+        session = self._session_for(bound.tenant)
         token = _open.set((*_open.get(), session))
         try:
-            yield session
-        except BaseException:
-            if is_ours:
-                session.rollback()
-            raise
+            if BOUND in session.info:
+                yield session
+            else:
+                with _working_for(bound, session):
+                    yield session
         finally:
             _open.reset(token)
-            if is_ours:
-                session.info.pop(BOUND, None)
-                session.close()
 
     def current(self) -> Session | None:
         """Return the session that is in use here, None if there is none.
@@ -129,21 +126,13 @@ class Sessions:
         for engine in self._engines():
             engine.dispose(close=False)
 
-    def _take(self, bound: Bound) -> tuple[Session, bool]:
-        """Return a session that works for the tenant, and whether it is to be closed."""
+    def _session_for(self, tenant: Tenant) -> Session:
         session: Session = self._make()
-        other = session.info.get(BOUND)
-        if other is not None and other.tenant != bound.tenant:
-            # Somebody else's turn, in the midst of this job's: perform_inline for another tenant.
-            session, other = self._make.session_factory(), None
-        if other is not None:
-            return session, False
-        was_begun = session.in_transaction()
-        session.info[BOUND] = bound
-        if was_begun:
-            bound.begin(session)
-            bound.connect(session.connection())
-        return session, not was_begun
+        bound: Bound | None = session.info.get(BOUND)
+        if bound is not None and bound.tenant != tenant:
+            # A job for another tenant in the midst of this one: perform_inline.
+            session = self._make.session_factory()
+        return session
 
     @cached_property
     def _make(self) -> Any:
@@ -162,11 +151,9 @@ class Sessions:
     def _engines(self) -> list[Engine]:
         """The engines that this process may have used, as far as they can be known."""
         extension = self._app.extensions.get("sqlalchemy")
-        if extension is not None:
-            with self._app.app_context():
-                engines = list(extension.engines.values())
-        else:
-            engines = []
+        # Its ``engines`` want an app context, which would run all that waits for the end of one.
+        known = getattr(extension, "_app_engines", {}).get(self._app, {})
+        engines = list(known.values())
         setting = self._settings["FLASKIQ_SESSION"]
         module = setting.partition(":")[0] if isinstance(setting, str) else None
         if setting is None or (module and module not in sys.modules):
@@ -175,6 +162,25 @@ class Sessions:
         options = getattr(factory, "kw", {})  # of a sessionmaker
         binds = [options.get("bind"), *(options.get("binds") or {}).values()]
         return [*engines, *(bind.engine for bind in binds if bind is not None)]
+
+
+@contextmanager
+def _working_for(bound: Bound, session: Session) -> Iterator[None]:
+    is_in_use = session.in_transaction()
+    session.info[BOUND] = bound
+    try:
+        if is_in_use:
+            bound.begin(session)
+            bound.connect(session.connection())
+        yield
+    except BaseException:
+        if not is_in_use:
+            session.rollback()
+        raise
+    finally:
+        del session.info[BOUND]
+        if not is_in_use:
+            session.close()
 
 
 @cache
