@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
-from uuid import UUID
 
 from flask import g, has_app_context, has_request_context
 
@@ -159,11 +158,12 @@ class Tenancy:
 
 
 def _id(field: str, value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, (int, UUID)) and not isinstance(value, bool):
+    if isinstance(value, (str, int)) and not isinstance(value, bool):
+        return str(value)
+    # An id of another kind, such as a UUID, says how it is written; a user or a list does not.
+    if type(value).__str__ != object.__str__ and not isinstance(value, (bool, bytes)):
         return str(value)
     raise ArgumentError(
-        f"tenant: {field} must be a text, a whole number or a UUID, not {value!r}; "
-        "name the id of the object"
+        f"tenant: {field} must be an id, such as a text, a whole number or a UUID, not {value!r} "
+        "(FLASKIQ_TENANT_FIELDS says which names are read from flask.g)"
     )

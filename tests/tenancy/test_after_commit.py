@@ -88,6 +88,15 @@ def test_a_savepoint_in_a_transaction_that_is_rolled_back(
     assert enqueued() == []
 
 
+def test_a_commit_with_a_savepoint_open(orders: ModuleType, enqueued: Any) -> None:
+    orders.order(1)
+    orders.db.session.begin_nested()
+    orders.db.session.begin_nested()
+    orders.Ship.perform_async(1)
+    orders.db.session.commit()
+    assert enqueued() == [1]
+
+
 def test_a_session_that_is_closed_or_forgotten(orders: ModuleType, enqueued: Any) -> None:
     orders.order(1)
     orders.Ship.perform_async(1)

@@ -116,8 +116,10 @@ class Carrier:
             signature["kwargs"] = kwargs
         else:
             headers = options.get("headers") or {}
-            options["headers"] = self.name(headers, headers)
-            self.check(task, options["headers"])
+            headers = self.name(headers, headers)
+            self.check(task, headers)
+            if headers:
+                options["headers"] = headers
         options.update({name: self._each(options[name]) for name in _LINKS if options.get(name)})
         signature["options"] = options
         return signature

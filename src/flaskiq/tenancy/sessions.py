@@ -6,7 +6,6 @@ each transaction begins and end with it, so that no connection takes a tenant in
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 
     from flaskiq.settings import Settings
     from flaskiq.tenant import Tenant
-
-logger = logging.getLogger(__name__)
 
 BOUND = "flaskiq_tenant"
 """The key in ``Session.info`` of whom a session works for."""
@@ -86,7 +83,7 @@ class Sessions:
         the same in nested blocks.
 
         Raises:
-            SettingError: there is nothing that makes sessions.
+            SettingError: there is nothing that makes sessions, or it makes none for this tenant.
         """
         _listen()
         bound = Bound(
@@ -131,7 +128,13 @@ class Sessions:
         bound: Bound | None = session.info.get(BOUND)
         if bound is not None and bound.tenant != tenant:
             # A job for another tenant in the midst of this one: perform_inline.
-            session = self._make.session_factory()
+            factory = getattr(self._make, "session_factory", None)
+            if factory is None:
+                raise SettingError(
+                    "FLASKIQ_SESSION gives a session that works for another tenant; "
+                    "let it make a new one, or be a scoped_session"
+                )
+            session = factory()
         return session
 
     @cached_property
