@@ -160,8 +160,9 @@ class Tenancy:
 def _id(field: str, value: Any) -> str:
     if isinstance(value, (str, int)) and not isinstance(value, bool):
         return str(value)
+    kind: Any = type(value)
     # An id of another kind, such as a UUID, says how it is written; a user or a list does not.
-    if type(value).__str__ != object.__str__ and not isinstance(value, (bool, bytes)):
+    if kind.__str__ is not object.__str__ and not isinstance(value, (bool, bytes)):
         return str(value)
     raise ArgumentError(
         f"tenant: {field} must be an id, such as a text, a whole number or a UUID, not {value!r} "

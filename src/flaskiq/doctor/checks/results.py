@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from celery.exceptions import ImproperlyConfigured
-
 from flaskiq.doctor.checks.broker import UNREACHABLE
 from flaskiq.doctor.finding import Finding, info, ok, problem, warning
 from flaskiq.doctor.patient import PATIENCE, Patient
@@ -61,16 +59,26 @@ def _unreachable(patient: Patient) -> Iterator[Finding]:
     settings = patient.settings
     try:
         backend: Any = patient.celery.backend
+    except Exception as error:  # noqa: BLE001 - each kind of backend has errors of its own
+        yield _problem(
+            settings.result_backend,
+            error,
+            "Install what it needs, or set CELERY_RESULT_BACKEND=redis://...",
+        )
+        return
+    try:
         own: Mapping[str, Any] = getattr(backend, "connparams", {})
         if own and settings.result_backend != settings.broker_url:
             short = {name: PATIENCE for name in TIMEOUTS if name in own}
             backend._create_client(**{**own, **short}).ping()  # noqa: SLF001 - with our patience
-    except (*UNREACHABLE, ImproperlyConfigured, ImportError) as error:
-        lacks = isinstance(error, (ImproperlyConfigured, ImportError))
-        yield problem(
-            f"{mask_url(settings.result_backend)} cannot be used: {mask_url(str(error))}",
-            "No result can be written or read; a worker waits for it and runs nothing else.",
-            "Install what it needs, or set CELERY_RESULT_BACKEND=redis://..."
-            if lacks
-            else "Start the server, or set CELERY_RESULT_BACKEND to where it is.",
-        )
+    except UNREACHABLE as error:
+        mend = "Start the server, or set CELERY_RESULT_BACKEND to where it is."
+        yield _problem(settings.result_backend, error, mend)
+
+
+def _problem(url: str, error: Exception, mend: str) -> Finding:
+    return problem(
+        f"{mask_url(url)} cannot be used: {mask_url(str(error))}",
+        "No result can be written or read; a worker waits for it and runs nothing else.",
+        mend,
+    )
