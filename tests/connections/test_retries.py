@@ -14,7 +14,7 @@ from servers import Server, binary, free_port
 FINITE = {OVERRIDES: json.dumps({"broker_connection_max_retries": 2})}
 
 
-@pytest.fixture(params=["prefork", "threads"])
+@pytest.fixture(params=["prefork", pytest.param("threads", marks=pytest.mark.slow)])
 def pool(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

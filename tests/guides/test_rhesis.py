@@ -15,14 +15,14 @@ from processes import Project
 from sqlalchemy import create_engine, text
 
 SAMPLES = Path(__file__).parent / "rhesis"
-TASKS = (
-    "count_test_sets",
-    "echo",
-    "get_test_configuration",
-    "manual_db_example",
-    "execute_single_test",
-    "collect_results",
-)
+TASKS = {  # task: its file, which must not look like tests to pytest
+    "count_test_sets": "count_test_sets.py",
+    "echo": "echo.py",
+    "get_test_configuration": "get_test_configuration.py",
+    "manual_db_example": "manual_db_example.py",
+    "execute_single_test": "execute_single.py",
+    "collect_results": "collect_results.py",
+}
 CONFIGURATION = "11111111-1111-4111-8111-111111111111"
 
 DATABASE = """
@@ -136,7 +136,7 @@ def rhesis(project: Project, postgres: Postgres, redis_url: str) -> Project:
         "tasks/__init__.py": TASKS_INIT + "from rhesis.backend.tasks.own import count_by_hand\n",
         "tasks/base_task.py": (SAMPLES / "base_task.py").read_text(),
         "tasks/own.py": OWN,
-        **{f"tasks/{name}.py": (SAMPLES / f"{name}.py").read_text() for name in TASKS},
+        **{f"tasks/{name}.py": (SAMPLES / file).read_text() for name, file in TASKS.items()},
     }
     for name, source in backend.items():
         project.write(f"rhesis/backend/{name}", source)

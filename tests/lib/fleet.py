@@ -40,9 +40,12 @@ def jobs(server: Server, store: Redis) -> Store:
     return Store(Redis.from_url(server.url))
 
 
-@pytest.fixture(params=["prefork", "threads"])
+@pytest.fixture(params=["prefork", pytest.param("threads", marks=pytest.mark.slow)])
 def pool(request: pytest.FixtureRequest) -> str:
-    """The pool of the workers; a test that is about other ones parametrizes it."""
+    """The pool of the workers; a test that is about other ones parametrizes it.
+
+    The second runs in CI, once: most of what these tests are about has no part in it.
+    """
     return str(request.param)
 
 

@@ -27,6 +27,15 @@ QUICK = ("--without-mingle", "--without-gossip")
 TTL = {"FLASKIQ_HEARTBEAT_TTL": "2"}
 
 
+@pytest.fixture(scope="package", autouse=True)
+def _no_address_of_other_tests() -> Iterator[None]:
+    """A Celery app goes by these variables, whatever it is told."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"):
+            patch.delenv(name, raising=False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def tenants_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server for these tests, which nobody else empties while a worker uses it."""
@@ -79,7 +88,10 @@ def tenants_project(
     project.end()
 
 
-@pytest.fixture(scope="module", params=list(POOLS))
+@pytest.fixture(
+    scope="module",
+    params=["flaskiq", "prefork", pytest.param("threads", marks=pytest.mark.slow)],
+)
 def worker(request: pytest.FixtureRequest, tenants_project: Project) -> Iterator[Process]:
     """A worker with each pool, which all tests of a module share."""
     process = tenants_project.start(*POOLS[request.param], *QUICK)

@@ -180,10 +180,7 @@ def test_redis_is_gone_when_the_transaction_is_committed(
     app = Flask("later")
     app.config.update(CELERY_BROKER_URL=durable.url, CELERY_RESULT_BACKEND=durable.url)
     app.config["FLASKIQ_WORKERS"] = []
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"):
-            patch.delenv(name, raising=False)
-        Flaskiq(app)
+    Flaskiq(app)
     session = orders.db.session()
     orders.order(1)
     with app.app_context():
@@ -207,7 +204,7 @@ class Plain(Worker):
 
 
 @pytest.fixture
-def plain(tenants_server: Server) -> Iterator[Any]:
+def plain(tenants_server: Server) -> Any:
     """Make an app with a setting of how it makes sessions."""
 
     def make(session: Any) -> Flask:
@@ -219,11 +216,9 @@ def plain(tenants_server: Server) -> Iterator[Any]:
         Flaskiq(app)
         return app
 
-    with pytest.MonkeyPatch.context() as patch, tenants_server.client() as client:
+    with tenants_server.client() as client:
         client.flushall()
-        for name in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"):
-            patch.delenv(name, raising=False)
-        yield make
+    return make
 
 
 def test_plain_sqlalchemy(plain: Any, enqueued: Any, sqlite: Engine) -> None:

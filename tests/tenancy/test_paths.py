@@ -14,6 +14,9 @@ from waiting import until
 
 from flaskiq import TenantError, api, current
 
+ONE_POOL = pytest.mark.parametrize("worker", ["flaskiq"], indirect=True)
+"""For what is about the enqueueing side only."""
+
 ACME = {"organization_id": "acme", "user_id": "7", "locale": "en"}
 
 
@@ -190,6 +193,7 @@ def test_a_foreign_job_without_a_tenant_does_not_run(
     assert name not in told.names()
 
 
+@ONE_POOL
 def test_cron_jobs_run_for_the_system(
     tenants: ModuleType, worker: Process, told: Told, tenants_project: Project
 ) -> None:
@@ -201,6 +205,7 @@ def test_cron_jobs_run_for_the_system(
     assert told("daily") == [{"organization_id": "janitor", "user_id": "cron"}]
 
 
+@ONE_POOL
 def test_celerys_scheduler_does_so_too(
     tenants: ModuleType, worker: Process, told: Told, tenants_project: Project
 ) -> None:
@@ -211,6 +216,7 @@ def test_celerys_scheduler_does_so_too(
     beat.end()
 
 
+@ONE_POOL
 @pytest.mark.parametrize("kind", ["worker", "task"])
 def test_from_a_route(tenants: ModuleType, worker: Process, told: Told, kind: str) -> None:
     current.cease(current.act_for(current.state().tenancy.none))
@@ -220,6 +226,7 @@ def test_from_a_route(tenants: ModuleType, worker: Process, told: Told, kind: st
     assert told("route") == [{"organization_id": "org", "user_id": "9", "locale": "fr"}]
 
 
+@ONE_POOL
 @pytest.mark.parametrize("kind", ["launcher", "launcher-task", "launcher-based"])
 def test_the_launcher(tenants: ModuleType, worker: Process, told: Told, kind: str) -> None:
     _ask(tenants.app.test_client(), kind, {})
