@@ -1,9 +1,11 @@
 """Flaskiq: Sidekiq for Flask, on Celery."""
 
+from flaskiq.batch import Batch, current_batch
 from flaskiq.current import current_job, current_tenant
 from flaskiq.endings import Discard, Kill, Snooze
 from flaskiq.errors import (
     ArgumentError,
+    BatchError,
     ContextError,
     DefinitionError,
     FlaskiqError,
@@ -30,6 +32,9 @@ __all__ = [
     "WorkerRegistry",
     "current_job",
     "Logger",
+    # Batches
+    "Batch",
+    "current_batch",
     # Tenants
     "BaseTask",
     "Tenant",
@@ -43,6 +48,7 @@ __all__ = [
     "Snooze",
     # Errors
     "ArgumentError",
+    "BatchError",
     "ContextError",
     "DefinitionError",
     "FlaskiqError",

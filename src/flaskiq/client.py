@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from flaskiq.current import collecting
 from flaskiq.direct import BULK_SIZE, Direct
 from flaskiq.results import JobResults
 
@@ -67,6 +68,10 @@ class Client:
                 the failed one have been enqueued.
         """
         task = self._registry.task_of(worker)
+        block = collecting.get()
+        if block is not None:
+            block.collect(worker, jobs)
+            return JobResults([job.id for job in jobs], partial(_result, task))
         if after_commit is not False:
             push = partial(self.push_bulk, worker, jobs)
             if self._transactions.add(after_commit, push):

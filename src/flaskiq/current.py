@@ -74,6 +74,15 @@ class State(Protocol):
     def perform_inline(self, worker: type[Worker], job: Job) -> Any: ...
 
 
+class Collects(Protocol):
+    """What takes the jobs that are enqueued within a block."""
+
+    def collect(self, worker: type[Worker], jobs: Sequence[Job]) -> None: ...
+
+
+collecting: ContextVar[Any] = ContextVar("flaskiq.collecting", default=None)
+"""Who takes the jobs that are enqueued here, None for Redis (:class:`Collects`)."""
+
 _states: WeakSet[State] = WeakSet()
 
 

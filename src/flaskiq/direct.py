@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,9 @@ from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from flaskiq.message import Template
+from flaskiq.store.catch import Caught
+from flaskiq.store.catch import current as catching
+from flaskiq.store.place import Placed
 
 if TYPE_CHECKING:
     from flaskiq.job import Job
@@ -75,6 +78,10 @@ class Direct:
             return pushed
         try:
             template = self._template(task, jobs[0].queue)
+            catch = catching.get()
+            if template and catch is not None:
+                catch.jobs += self._caught(template, jobs, parent)
+                return len(jobs)
             while template and pushed < len(jobs):
                 part = jobs[pushed : pushed + BULK_SIZE]
                 messages = [_message(template, job, parent) for job in part]
@@ -83,6 +90,12 @@ class Direct:
         except (RedisError, OSError, OperationalError) as error:
             logger.debug("Celery publishes what Redis did not take: %s", error)
         return pushed
+
+    def _caught(self, template: Template, jobs: Sequence[Job], parent: Any) -> Iterator[Caught]:
+        ready = self._open_store().keys.ready(template.queue)
+        for job in jobs:
+            message = _message(template, job, parent).encode()
+            yield Caught(job.id, None, Placed(template.queue, ready, message))
 
     def _is_unwatched(self, task: Task[..., Any]) -> bool:
         """Whether publishing is Celery's own here and now, and nobody listens."""

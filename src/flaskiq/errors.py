@@ -7,6 +7,7 @@
     ├── DefinitionError        a Worker class is written wrongly (raised by its ``class`` statement)
     ├── RegistrationError      Workers that are lawful one by one do not fit together in this app
     ├── ArgumentError          a call of ``perform_*`` cannot become a job
+    ├── BatchError             a batch is not known, or takes no more jobs
     ├── TenantError            a job has no tenant, and its Worker says ``tenant_required``
     ├── ServerError            the Redis server is too old
     ├── ContextError           no app, several apps or no job where one is needed
@@ -37,6 +38,10 @@ class RegistrationError(FlaskiqError):
 
 class ArgumentError(FlaskiqError, TypeError):
     """A call cannot become a job: its arguments or its options are refused before Redis sees it."""
+
+
+class BatchError(FlaskiqError, LookupError):
+    """A batch is not known, or takes no more jobs."""
 
 
 class TenantError(FlaskiqError, ValueError):

@@ -27,6 +27,9 @@ REASON_HEADER = "flaskiq_reason"
 CRON_HEADER = "flaskiq_cron"
 """Header that names the cron entry which has enqueued a job."""
 
+BATCH_HEADER = "flaskiq_batch"
+"""Header that names the batch of a job."""
+
 _OF_ATTEMPTS = frozenset({FAILED_AT_HEADER, DEATHS_HEADER, REASON_HEADER})
 
 ARGSREPR_MAXSIZE = 1024
@@ -113,6 +116,13 @@ def ready_since(raw: bytes, at: float) -> bytes:
     except (ValueError, KeyError, TypeError):
         return raw
     return json.dumps({**envelope, "headers": headers}).encode()
+
+
+def undated(raw: bytes) -> bytes:
+    """Return a message that does not say since when its job is ready."""
+    envelope = json.loads(raw)
+    envelope["headers"].pop(ENQUEUED_AT_HEADER, None)
+    return json.dumps(envelope).encode()
 
 
 class Template:

@@ -136,6 +136,11 @@ class Setter(Generic[P, R]):
         result: R = state.perform_inline(self._worker, job)
         return result
 
+    def job(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Job:
+        """Return the job of a call, enqueued nowhere."""
+        state = current.state()
+        return self._job(state, args, kwargs, self._start(), self._headers(state))
+
     def _push(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], start: datetime | None
     ) -> AsyncResult[Any]:

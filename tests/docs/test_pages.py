@@ -233,6 +233,17 @@ def test_the_page_about_tenants_runs(project: Project) -> None:
         run(project, script, "import celery_app; celery_app.flask_app.app_context().push()")
 
 
+# batches.md
+
+
+def test_the_page_about_batches_runs(project: Project) -> None:
+    write(project, "batches.md")
+    shutil.copy(ROOT / "celery_app.py", project.folder)
+    project.worker("celery_app", "--pool=threads", "--concurrency=2")
+    for script in scripts("batches.md"):
+        run(project, script, "import celery_app; celery_app.flask_app.app_context().push()")
+
+
 # workers.md
 
 

@@ -32,6 +32,10 @@ VALUES = {
     "cron_entry": ["<entry>"],
     "cron_runs": ["<entry>"],
     "cron_ends": ["<entry>"],
+    "batch": ["<batch>"],
+    "batch_jobs": ["<batch>"],
+    "batch_children": ["<batch>"],
+    "batch_incomplete": ["<batch>"],
 }
 """What the methods of Keys are called with."""
 

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from waiting import until
@@ -62,13 +64,22 @@ class Process:
         self._process.send_signal(signum)
 
     def end(self) -> None:
-        """Kill the process and all that it started."""
+        """Kill the process and all that it started, and wait until nothing of it is left.
+
+        One that is killed keeps its connections for a moment, and what it waits for in Redis may
+        still come: a job of the next test.
+        """
         try:
             os.killpg(self.pid, signal.SIGKILL)
         except ProcessLookupError:
             return
         finally:
             self._process.wait()
+        with suppress(ProcessLookupError):
+            deadline = time.monotonic() + 5
+            while time.monotonic() < deadline:
+                os.killpg(self.pid, 0)
+                time.sleep(0.01)
 
 
 class Project:

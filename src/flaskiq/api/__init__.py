@@ -13,6 +13,7 @@ Everything is about the current app (``flaskiq.current``). Iterating is safe whi
 """
 
 from flaskiq.api.backlog import Backlog
+from flaskiq.api.batches import batches
 from flaskiq.api.cron import CronEntry, CronRun, Firing, cron_leader, cron_preview
 from flaskiq.api.filter import Filter
 from flaskiq.api.find import cancel, find
@@ -25,9 +26,11 @@ from flaskiq.api.sets import DeadSet, RetrySet, ScheduledSet
 from flaskiq.api.stats import Stats, Times
 from flaskiq.api.status import Status, status
 from flaskiq.job import State
+from flaskiq.store.batches import BatchRecord
 
 __all__ = [
     "Backlog",
+    "BatchRecord",
     "CronEntry",
     "CronRun",
     "DeadSet",
@@ -47,6 +50,7 @@ __all__ = [
     "Stats",
     "Status",
     "Times",
+    "batches",
     "cancel",
     "cron_leader",
     "cron_preview",

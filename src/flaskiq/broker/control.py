@@ -9,6 +9,8 @@ from celery.app.control import Control
 from celery.utils.functional import maybe_list
 from kombu.utils.imports import symbol_by_name
 
+from flaskiq import current
+from flaskiq.broker import batches
 from flaskiq.message import read
 from flaskiq.store.store import Store
 
@@ -64,6 +66,9 @@ def end_unstarted(celery: Celery, job_id: str, raw: bytes, reason: str) -> None:
         message = read(raw)
     except (ValueError, KeyError, TypeError):
         return
+    state = current.state_of(celery)
+    if state is not None:
+        batches.note(lambda: state.store, message.headers, job_id, "cancelled")
     if not message.headers.get("ignore_result") or message.embed.get("chord"):
         celery.backend.mark_as_revoked(
             job_id,

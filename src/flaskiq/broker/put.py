@@ -16,6 +16,8 @@ from kombu.utils.json import dumps
 from flaskiq.broker.batch import PublishBatch
 from flaskiq.failure import Failure
 from flaskiq.message import ENQUEUED_AT_HEADER, FAILED_AT_HEADER
+from flaskiq.store.catch import Caught
+from flaskiq.store.catch import current as catching
 from flaskiq.store.flight import ADMITTED_HEADER, FLIGHT_HEADER, SNOOZE_HEADER, Flight
 from flaskiq.store.job_set import JobSet
 from flaskiq.store.place import Placed
@@ -30,10 +32,6 @@ _Base: Any = object  # a channel of kombu's, which has no types
 
 before_retry: ContextVar[Callable[[str], None] | None] = ContextVar("before_retry", default=None)
 """Called with the id of the running job when it is about to wait for its next attempt."""
-
-
-captured: ContextVar[list[Placed] | None] = ContextVar("captured", default=None)
-"""While it is a list: what is published for now, in place of being pushed."""
 
 
 class Puts(_Base):
@@ -59,17 +57,22 @@ class Puts(_Base):
             else:
                 self._retry(queue, message, at or time(), flight)
             return
+        catch = catching.get()
         if at is not None:
-            self._schedule(queue, message, at, kwargs.get("_publish_batch"))
+            if catch is not None and catch.takes_later:
+                caught = Caught(headers["id"], at, self.placed(queue, message, at))
+                catch.jobs.append(caught)
+            else:
+                self._schedule(queue, message, at, kwargs.get("_publish_batch"))
             return
         if message["properties"]["delivery_info"]["exchange"] or queue in self._expires:
             super()._put(queue, message, **kwargs)
             return
         headers = {**headers, ENQUEUED_AT_HEADER: round(time(), 3)}
         name, raw = self._list_of(queue, message), dumps({**message, "headers": headers})
-        caught = captured.get()
-        if caught is not None:
-            caught.append(Placed(queue, self.store.keys.ready(name), raw.encode()))
+        if catch is not None:
+            placed = Placed(queue, self.store.keys.ready(name), raw.encode())
+            catch.jobs.append(Caught(str(headers.get("id")), None, placed))
             return
         batch = kwargs.get("_publish_batch")
         if batch is None:

@@ -13,6 +13,7 @@ import sys
 import click
 
 from flaskiq.cli import (
+    batches,
     beat,
     cron,
     dead,
@@ -65,6 +66,7 @@ for _command in (
     retries.retries,
     dead.dead,
     jobs.jobs,
+    batches.batches,
     processes.processes,
     stats.stats,
     monitor.monitor,

@@ -10,12 +10,12 @@ from uuid import NAMESPACE_OID, uuid5
 
 from celery.schedules import BaseSchedule, maybe_schedule
 
-from flaskiq.broker.put import captured
 from flaskiq.cron.policy import Policy
 from flaskiq.cron.schedule import CronSchedule
 from flaskiq.errors import ArgumentError, RegistrationError
 from flaskiq.message import CRON_HEADER
 from flaskiq.moments import span
+from flaskiq.store.catch import catching
 from flaskiq.store.place import Placed
 
 if TYPE_CHECKING:
@@ -77,13 +77,9 @@ class Entry(NamedTuple):
         Then it has been published: to an exchange of many queues, or by a task that does it in
         another way.
         """
-        token = captured.set([])
-        try:
+        with catching() as catch:
             self.publish(celery, job_id)
-            placed = captured.get()
-        finally:
-            captured.reset(token)
-        return placed[0] if placed else None
+        return catch.jobs[0].placed if catch.jobs else None
 
 
 def entries(celery: Celery) -> dict[str, Entry]:

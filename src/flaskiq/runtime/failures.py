@@ -14,6 +14,7 @@ from celery.signals import task_failure, task_retry
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
+from flaskiq.broker import batches
 from flaskiq.current import State, act_for, cease, state_of
 from flaskiq.endings import Discard, Kill, Snooze
 from flaskiq.failure import Failure
@@ -57,6 +58,7 @@ def _has_failed(sender: Task[..., Any], exception: Exception, **_: Any) -> None:
         return
     job, flight = job_of(sender, request), getattr(request, FLIGHT_HEADER, None)
     has_failed(state, sender, job, outcome.error)
+    batches.note(lambda: state.store, job.headers, job.id, "dead")
     give_up(sender, job, outcome.error)
     if is_kept(sender, outcome.error) and flight and sender.acks_late:
         failure = failure_of(outcome.error, job)
@@ -107,6 +109,7 @@ def mourn(celery: Celery, job: Job, error: Exception) -> None:
     task = celery.tasks.get(job.worker)
     acting = act_for(state.tenancy.of_headers(job.headers))
     try:
+        batches.note(lambda: state.store, job.headers, job.id, "dead")
         with state.app.app_context():
             has_failed(state, task, job, error)
             give_up(task, job, error)

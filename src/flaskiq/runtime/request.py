@@ -27,6 +27,7 @@ from celery.worker import state
 from celery.worker.request import Request
 from redis import RedisError
 
+from flaskiq.broker import batches
 from flaskiq.current import state_of
 from flaskiq.endings import Discard, Snooze
 from flaskiq.job import Job
@@ -224,6 +225,7 @@ class JobRequest(_Request):
         tenant = app.tenancy.plain(self.request_dict) if app else None
         ended = Ended(self.id, self.name, queue, attempt, ending, seconds, time(), cron, tenant)
         self.message.channel.process.tally.note(ended)
+        batches.note(lambda: self.message.channel.store, self.request_dict, self.id, ending)
 
     def _drop(self) -> None:
         """Let go of a job that ends here in another way than by its acknowledgement."""

@@ -128,6 +128,27 @@ class Keys:
         return self[f"cron:ends:{name}"]
 
     @property
+    def batches(self) -> str:
+        """Sorted set of the ids of batches, by when they were begun."""
+        return self["batches"]
+
+    def batch(self, batch_id: str) -> str:
+        """Hash of a batch; what is behind it names the rest (``scripts/batch.lua``)."""
+        return self[f"batch:{batch_id}"]
+
+    def batch_jobs(self, batch_id: str) -> str:
+        """Hash of the jobs of a batch that are not over: job id -> fresh, failed or dead."""
+        return f"{self.batch(batch_id)}:jobs"
+
+    def batch_children(self, batch_id: str) -> str:
+        """Set of the batches within a batch that have not succeeded."""
+        return f"{self.batch(batch_id)}:children"
+
+    def batch_incomplete(self, batch_id: str) -> str:
+        """Set of the batches within a batch that are not complete."""
+        return f"{self.batch(batch_id)}:incomplete"
+
+    @property
     def finished(self) -> str:
         """Sorted set of the ids of jobs that finished last, by when."""
         return self["finished"]

@@ -10,6 +10,7 @@ from redis import Redis
 from flaskiq.failure import Failure
 from flaskiq.message import marks
 from flaskiq.store import script
+from flaskiq.store.batches import Batches
 from flaskiq.store.cron import Cron
 from flaskiq.store.dead_set import Caps, DeadSet
 from flaskiq.store.flight import Flight
@@ -53,6 +54,7 @@ class Store:
         self.ready = Ready(client, self.keys)
         self.processes = Processes(client, self.keys)
         self.cron = Cron(client, self.keys)
+        self.batches = Batches(client, self.keys, (caps or Caps()).age)
         self.statistics = Statistics(client, self.keys, history or History())
         self._promote = script.load(client, "promote")
         self._kill = script.load(client, "kill")

@@ -6,8 +6,10 @@
 
     app.register_blueprint(web.tasks)                    # GET /tasks/<id>
     app.register_blueprint(web.tasks, url_prefix="/api")     # or GET /api/tasks/<id>
+    app.register_blueprint(web.batches)                  # GET /batches/<id>
 """
 
+from flaskiq.web.batches import batches
 from flaskiq.web.tasks import tasks
 
-__all__ = ["tasks"]
+__all__ = ["batches", "tasks"]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from flaskiq import api
-
-logger = logging.getLogger(__name__)
+from flaskiq.web.out_of_reach import out_of_reach
 
 tasks = Blueprint("flaskiq_tasks", __name__)
 """One route. Of a job of another tenant it says what it says of one that never was: 404."""
@@ -27,8 +24,5 @@ def show(job_id: str) -> ResponseReturnValue:
     return jsonify({**unknown, "error": "no job of this id is known"}), 404
 
 
-@tasks.errorhandler(OperationalError)
-@tasks.errorhandler(RedisError)
-def _redis_is_out_of_reach(error: Exception) -> ResponseReturnValue:
-    logger.error("The state of a job cannot be told: %s", error)
-    return jsonify(error="the job queue cannot be reached; try again"), 503
+tasks.register_error_handler(OperationalError, out_of_reach)
+tasks.register_error_handler(RedisError, out_of_reach)

@@ -24,9 +24,10 @@ from celery.app.task import Context
 from celery.worker import state
 from redis import RedisError
 
+from flaskiq.broker import batches
 from flaskiq.broker.channel import Message
 from flaskiq.current import state_of
-from flaskiq.message import CRON_HEADER, read_envelope
+from flaskiq.message import BATCH_HEADER, CRON_HEADER, read_envelope
 from flaskiq.runtime.pool.events import Events
 from flaskiq.runtime.pool.fetcher import Caught
 from flaskiq.runtime.pool.limits import SoftLimits, raise_in
@@ -274,6 +275,8 @@ class Executor:
             headers["id"], name, caught.queue, attempt, "done", seconds, time(), cron, tenant
         )
         self._process.tally.note(ended)
+        if BATCH_HEADER in headers:
+            batches.note(lambda: self._channel.store, headers, headers["id"], "done")
 
     def _end_badly(
         self, envelope: dict[str, Any], task: Any, outcome: tuple[int, Any, Any]
