@@ -99,7 +99,8 @@ class WorkerOptions:
             conf = self._celery.conf
             options = {**conf.broker_transport_options, "queue_weights": self.weights}
             conf.broker_transport_options = options
-        if fetches(self._params["pool"]) and not self._params["concurrency"]:
+        # Celery sizes prefork alone by the quota of a container.
+        if fetches(self._params["pool"]) and self._params["concurrency"] in (None, 0, "auto"):
             self._params["concurrency"] = cpu_budget().count
         self._params.update(hostname=node, queues=list(self.queues), detach=False, pidfile=None)
         if self._source("loglevel") is ParameterSource.DEFAULT:
