@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextvars import Token
+from itertools import groupby
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from kombu.exceptions import OperationalError
@@ -22,9 +23,6 @@ from flaskiq.setter import Setter
 from flaskiq.store.batches import EVENTS, Batches, BatchRecord, Event
 from flaskiq.store.catch import Caught, catching
 from flaskiq.worker import Worker
-
-if TYPE_CHECKING:
-    pass
 
 Callback = type[Worker] | tuple[type[Worker], Mapping[str, Any]]
 """A Worker, whose ``perform`` is given the id of the batch; or with further keyword arguments."""
@@ -78,6 +76,7 @@ class Batch:
         arguments.check("Batch(properties=...)", (), self._properties)
         self._parent: Batch | None = None
         self.is_begun = False
+        self._is_open = False
         self._collected: list[tuple[type[Worker], Job]] = []
         self._tokens: list[Token[Any]] = []
 
@@ -109,15 +108,16 @@ class Batch:
     ) -> None:
         current.collecting.reset(self._tokens.pop())
         collected, self._collected = self._collected, []
+        is_open, self._is_open = self._is_open, False
         if error is not None:
-            if self.is_begun and not _runs_in(self.id):
-                self.cancel()  # a batch within this one has begun it
+            if is_open:
+                self.cancel()
             return
         jobs = _prepare(collected)
-        if len(jobs) != len(collected):
+        if current.state().celery.conf.task_always_eager:
             self._end_eagerly()
-            return
-        self._enqueue(jobs)
+        else:
+            self._enqueue(jobs)
 
     def collect(self, worker: type[Worker], jobs: Sequence[Job]) -> None:
         """Take jobs that are enqueued within the block."""
@@ -155,7 +155,9 @@ class Batch:
     def begin(self, jobs: Sequence[Caught], *, more_follows: bool) -> None:
         """Write it down, and enqueue its first jobs."""
         if self._parent is not None and not self._parent.is_begun:
+            # Its own block goes on.
             self._parent.begin([], more_follows=True)
+            self._parent._is_open = True  # noqa: SLF001 - its own kind
         fields: dict[str, str | bytes] = {
             "description": self.description,
             "tenant": dumps(current.tenant().headers()),
@@ -232,10 +234,11 @@ class Batch:
 
         Raises:
             ArgumentError: JSON cannot hold it.
+            BatchError: nothing is known of the batch (any more).
         """
         arguments.check("Batch.set", (), properties)
-        if self.is_begun:
-            _store().set_properties(self.id, properties)
+        if self.is_begun and not _store().set_properties(self.id, properties):
+            raise BatchError(f"no batch {self.id} is known; it may have been over for long")
         self._properties.update(properties)
 
     def cancel(self) -> int:
@@ -248,7 +251,6 @@ class Batch:
         children = sum(child.cancel() for child in self.children())
         if jobs:
             current.state().celery.control.revoke(jobs)
-        store.settle(self.id, [])
         store.close(self.id)
         return len(jobs) + children
 
@@ -291,14 +293,11 @@ def _job_of(event: Event, given: Callback, batch_id: str) -> tuple[type[Worker],
 def _prepare(jobs: Sequence[tuple[type[Worker], Job]]) -> list[Caught]:
     """Return the jobs as they would be enqueued."""
     client = current.state().client
-    groups: dict[tuple[Any, ...], list[Job]] = {}
-    for worker, job in jobs:
-        groups.setdefault((worker, job.queue), []).append(job)
     token = current.collecting.set(None)  # the block of another batch may be around
     try:
         with catching(takes_later=True) as catch:
-            for (worker, _), group in groups.items():
-                client.push_bulk(worker, group)
+            for (worker, _), group in groupby(jobs, key=lambda each: (each[0], each[1].queue)):
+                client.push_bulk(worker, [job for _, job in group])
     finally:
         current.collecting.reset(token)
     return catch.jobs

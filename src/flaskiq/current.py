@@ -210,8 +210,11 @@ current_tenant: Tenant = LocalProxy(tenant)  # type: ignore[assignment]
 """On whose behalf this code runs; false if on nobody's."""
 
 
-def act_for(tenant: Tenant) -> Token[Tenant | None]:
-    """Let this code run on behalf of ``tenant`` until :func:`cease` is given what this returns."""
+def act_for(tenant: Tenant | None) -> Token[Tenant | None]:
+    """Let this code run on behalf of ``tenant`` until :func:`cease` is given what this returns.
+
+    None is for code that runs in no job.
+    """
     return _acting_for.set(tenant)
 
 

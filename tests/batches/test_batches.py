@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections import Counter
 from collections.abc import Callable
@@ -50,6 +51,8 @@ def test_nothing_is_enqueued_before_the_block_ends(jobs: ModuleType, store: Redi
         )
     assert (store.llen("default"), store.llen("low"), store.zcard("flaskiq:scheduled")) == (1, 2, 1)
     ids = {one.id, later.id, *(each.id for each in many)}
+    order = [json.loads(raw)["headers"]["id"] for raw in reversed(store.lrange("low", 0, -1))]
+    assert order == [each.id for each in many]
     assert set(store.hkeys(f"flaskiq:batch:{batch.id}:jobs")) == ids
     status = batch.status()
     assert (status.total, status.pending, status.progress, status.state) == (4, 4, 0.0, "running")
@@ -272,3 +275,21 @@ class Away(Worker):
 
     @classmethod
     def perform(cls) -> None: ...
+
+
+def test_the_order_of_calls_is_kept(jobs: ModuleType, store: Redis) -> None:
+    with Batch() as batch:
+        calls = [jobs.Do.perform_async(1), jobs.Drop.perform_async(), jobs.Do.perform_async(2)]
+    messages = [json.loads(raw) for raw in reversed(store.lrange("default", 0, -1))]
+    assert [each["headers"]["id"] for each in messages] == [each.id for each in calls]
+
+    def fill_again() -> None:
+        with batch:
+            raise ValueError("on purpose")
+
+    with pytest.raises(ValueError, match="on purpose"):
+        fill_again()
+    assert batch.status().state == "running", "it is what it was"
+    store.delete(f"flaskiq:batch:{batch.id}")
+    with pytest.raises(BatchError, match="no batch"):
+        batch.set(colour="red")

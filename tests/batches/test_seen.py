@@ -76,7 +76,7 @@ def test_the_route(jobs: ModuleType, store: Redis, batch_server: Server) -> None
     current.cease(acting)
 
     def ask(batch_id: str, **headers: str) -> Any:
-        token = current.act_for(None)  # type: ignore[arg-type] # as in a process that runs no job
+        token = current.act_for(None)  # as in a process that runs no job
         try:
             return app.test_client().get(f"/batches/{batch_id}", headers=headers)
         finally:

@@ -235,7 +235,7 @@ def test_the_launcher(tenants: ModuleType, worker: Process, told: Told, kind: st
 
 
 def _ask(client: Any, kind: str, headers: dict[str, str]) -> None:
-    token = current.act_for(None)  # type: ignore[arg-type] # as in a process that runs no job
+    token = current.act_for(None)  # as in a process that runs no job
     try:
         assert client.post(f"/launch/{kind}", headers=headers).status_code == 200
     finally:

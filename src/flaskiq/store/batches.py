@@ -210,11 +210,14 @@ class Batches:
             if name.startswith(b"property:")
         }
 
-    def set_properties(self, batch_id: str, values: Mapping[str, Any]) -> None:
-        """Change some of it."""
+    def set_properties(self, batch_id: str, values: Mapping[str, Any]) -> bool:
+        """Change some of it; False if the batch is not known."""
+        if not self._client.exists(self._keys.batch(batch_id)):
+            return False
         packed = {f"property:{name}": dumps(value) for name, value in values.items()}
         if packed:
             self._client.hset(self._keys.batch(batch_id), mapping=packed)
+        return True
 
     def _read(self, batch_ids: Sequence[str]) -> list[BatchRecord]:
         with self._client.pipeline(transaction=False) as pipe:
