@@ -512,6 +512,31 @@ def test_results(clinic: Clinic) -> None:
     assert clinic.one("results", CELERY_RESULT_EXPIRES="0")["level"] == "ok"
 
 
+CRON = """
+class Nightly(Worker):
+    cron_schedule = "@daily"
+
+    @classmethod
+    def perform(cls):
+        pass
+"""
+
+
+def test_cron_entries_and_nobody_who_enqueues_them(clinic: Clinic) -> None:
+    assert clinic.of("cron") == [], "there are no entries"
+    clinic.write(more=CRON)
+    found = clinic.one("cron")
+    assert (found["level"], found["what"]) == (
+        "problem",
+        "the app has 1 cron entry, and no scheduler runs",
+    )
+    assert "flaskiq beat" in found["mend"]
+    other = clinic.one("cron", FLASKIQ_SCHEDULER="celery")
+    assert (other["level"], "Celery's scheduler" in other["what"]) == ("info", True)
+    clinic.project.start("flaskiq", "beat")
+    until(lambda: clinic.one("cron")["level"] == "ok", "a scheduler leads")
+
+
 @pytest.mark.parametrize("url", ["redis://:s3cret@127.0.0.1:{port}/1", "db+nothing://:s3cret@x"])
 def test_a_result_backend_that_is_not_there(clinic: Clinic, url: str) -> None:
     found = clinic.one("results", CELERY_RESULT_BACKEND=url.format(port=free_port()))
