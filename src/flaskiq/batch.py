@@ -166,7 +166,12 @@ class Batch:
         if self._parent is not None:
             fields["parent"] = self._parent.id
         for event, given in self._callbacks.items():
-            (caught,) = _prepare([_job_of(event, given, self.id)])
+            worker, job = _job_of(event, given, self.id)
+            if self._parent is not None:
+                # The batch around this one waits for it, and it can add to that.
+                job = job._replace(headers={**job.headers, BATCH_HEADER: self._parent.id})
+            (caught,) = _prepare([(worker, job)])
+            fields[f"{event}_job"] = job.id
             fields[f"on_{event}"] = caught.placed._replace(
                 message=undated(caught.placed.message)
             ).pack()
@@ -212,13 +217,17 @@ class Batch:
     def _is_over(self, found: BatchRecord) -> bool:
         if found.success_at is not None:
             return True
-        if found.is_open or found.fresh or found.failed:
+        if found.is_open or found.fresh or found.failed or found.callbacks:
             return False
         return all(child._is_over(child.status()) for child in self.children())  # noqa: SLF001 - its own kind
 
     def dead_jobs(self) -> list[str]:
-        """The ids of its dead jobs; to replay them completes it."""
-        return [job for job, state in _store().unfinished(self.id).items() if state == "dead"]
+        """The ids of its dead jobs; to replay them completes it.
+
+        Among them are what the batches within it have called.
+        """
+        found = _store().unfinished(self.id).items()
+        return [job for job, state in found if state in ("dead", "callback-dead")]
 
     def children(self) -> list[Batch]:
         """The batches in it that have not succeeded."""

@@ -139,7 +139,7 @@ def test_only_its_jobs_add_to_a_batch(jobs: ModuleType, store: Redis) -> None:
 
 
 def test_nested_batches(jobs: ModuleType, store: Redis, start: Start) -> None:
-    start("-c", "1")  # so that what is enqueued first runs first
+    start("-c", "2")
     with batch_of(jobs) as parent:
         jobs.Nest.perform_async("nested")
     parent.wait(20)
@@ -156,6 +156,30 @@ def test_nested_batches(jobs: ModuleType, store: Redis, start: Start) -> None:
     until(lambda: told(store)[-2:] == ["child success", "success"], "the child comes first")
     status = parent.status()
     assert (status.state, status.children) == ("success", 0)
+
+
+def test_an_outer_batch_waits_for_what_an_inner_one_calls(
+    jobs: ModuleType, store: Redis, start: Start
+) -> None:
+    start("-c", "3")
+    note = jobs.Note
+    with batch_of(jobs) as parent:  # noqa: SIM117 - one within the other
+        with Batch(
+            "inner",
+            on_complete=(note, {"name": "inner complete", "holds": True}),
+            on_success=(note, {"name": "inner success", "holds": True}),
+        ) as child:
+            jobs.Do.perform_async()
+    until(lambda: child.status().success_at, "the inner one has succeeded")
+    assert parent.status().complete_at is None
+    store.set("go:inner complete", 1)
+    until(lambda: told(store) == ["inner complete"], "that has run")
+    assert parent.status().success_at is None
+    assert (parent.status().total, parent.status().callbacks) == (0, 1)
+    store.set("go:inner success", 1)
+    until(lambda: len(told(store)) == 4, "the rest")
+    assert told(store)[:2] == ["inner complete", "inner success"]
+    assert parent.status().state == "success"
 
 
 def test_a_batch_in_the_block_of_another(jobs: ModuleType, store: Redis, start: Start) -> None:

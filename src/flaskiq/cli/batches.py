@@ -139,6 +139,7 @@ def _facts(found: BatchRecord, properties: dict[str, Any]) -> Iterator[tuple[str
     yield "to run", found.fresh or None
     yield "to retry", found.failed or None
     yield "dead", found.dead or None
+    yield "dead callbacks", found.dead_callbacks or None
     yield "skipped", found.skipped or None
     yield "within", found.parent
     yield "batches within", found.children or None

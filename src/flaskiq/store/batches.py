@@ -33,7 +33,8 @@ class BatchRecord(NamedTuple):
     """A batch as it is; times in seconds since the epoch, None for what has not happened.
 
     ``fresh`` jobs have not run yet, ``failed`` ones wait for another attempt, ``skipped`` ones were
-    discarded or cancelled. An ``is_open`` one is still being filled.
+    discarded or cancelled. An ``is_open`` one is still being filled. ``callbacks`` are what the
+    batches within it have called, and that is not over; ``dead_callbacks`` those that died.
     """
 
     id: str
@@ -47,6 +48,8 @@ class BatchRecord(NamedTuple):
     dead: int
     done: int
     skipped: int
+    callbacks: int
+    dead_callbacks: int
     created_at: float
     complete_at: float | None
     success_at: float | None
@@ -71,7 +74,7 @@ class BatchRecord(NamedTuple):
             return "success"
         if self.cancelled_at is not None:
             return "cancelled"
-        if self.dead:
+        if self.dead or self.dead_callbacks:
             return "blocked"
         return "open" if self.is_open else "running"
 
@@ -100,6 +103,8 @@ class BatchRecord(NamedTuple):
             tenant=loads(fields.get("tenant", b"{}")),
             is_open="open" in fields,
             **{name: int(fields.get(name, 0)) for name in _COUNTS},
+            callbacks=sum(int(fields.get(f"callback-{name}", 0)) for name in ("fresh", "failed")),
+            dead_callbacks=int(fields.get("callback-dead", 0)),
             created_at=float(fields["created_at"]),
             complete_at=at("complete"),
             success_at=at("success"),
@@ -180,7 +185,8 @@ class Batches:
         if not self._client.exists(self._keys.batch(batch_id)):
             return []
         self._client.hsetnx(self._keys.batch(batch_id), "cancelled_at", at)
-        return [job_id for job_id, state in self.unfinished(batch_id).items() if state != "dead"]
+        found = self.unfinished(batch_id).items()
+        return [job_id for job_id, state in found if state in ("fresh", "failed")]
 
     def get(self, batch_id: str) -> BatchRecord | None:
         """Return a batch, None if it is not known."""
@@ -192,7 +198,10 @@ class Batches:
         return self._read([each.decode() for each in ids])
 
     def unfinished(self, batch_id: str) -> dict[str, str]:
-        """The jobs that are not over: id, and ``fresh``, ``failed`` or ``dead``."""
+        """The jobs that are not over: id, and ``fresh``, ``failed`` or ``dead``.
+
+        What batches within it have called has ``callback-`` before that.
+        """
         found = self._client.hgetall(self._keys.batch_jobs(batch_id))
         return {job_id.decode(): state.decode() for job_id, state in found.items()}
 

@@ -145,7 +145,9 @@ class Note(Quick):
     """A callback."""
 
     @classmethod
-    def perform(cls, batch_id: str, name: str = "callback") -> None:
+    def perform(cls, batch_id: str, name: str = "callback", holds: bool = False) -> None:
+        while holds and not is_let(name):
+            time.sleep(0.02)
         tell(name, batch_id, current_job.id)
 
 

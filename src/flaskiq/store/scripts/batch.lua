@@ -5,7 +5,8 @@
 -- In the hash <prefix><id> a batch has its description and the counts total, fresh (has not run yet),
 -- failed (is to be retried), dead, done, skipped. <id>:jobs has those that are not over: id, one of
 -- fresh, failed, dead. <id>:children are the batches in it without success, <id>:incomplete those that
--- are not complete.
+-- are not complete. What a batch within another calls has to have run before the other goes on: it is a
+-- job of the other, in states of its own (callback-fresh, ...), and in no count that is shown.
 --
 -- KEYS  1 scheduled set   2 its messages   3 wake token of the promoters   4 batches by time
 -- ARGV  1 prefix of batches   2 prefix of wake tokens   3 id
@@ -38,10 +39,21 @@ local function push(queue, list, message)
   if redis.call('LLEN', wake .. queue) == 0 then redis.call('LPUSH', wake .. queue, 1) end
 end
 
+local function parent_of(batch)
+  local parent = redis.call('HGET', prefix .. batch, 'parent')
+  return parent and redis.call('EXISTS', prefix .. parent) == 1 and parent or nil
+end
+
 local function fire(batch, event)
   if redis.call('HSETNX', prefix .. batch, event .. '_at', now) == 0 then return false end
   local placed = redis.call('HGET', prefix .. batch, 'on_' .. event)
   if placed then
+    local parent = parent_of(batch)
+    if parent then
+      local callback = redis.call('HGET', prefix .. batch, event .. '_job')
+      redis.call('HSET', prefix .. parent .. ':jobs', callback, 'callback-fresh')
+      redis.call('HINCRBY', prefix .. parent, 'callback-fresh', 1)
+    end
     local queue_end = string.find(placed, '\0', 1, true)
     local list_end = string.find(placed, '\0', queue_end + 1, true)
     push(string.sub(placed, 1, queue_end - 1), string.sub(placed, queue_end + 1, list_end - 1),
@@ -50,23 +62,20 @@ local function fire(batch, event)
   return true
 end
 
-local function parent_of(batch)
-  local parent = redis.call('HGET', prefix .. batch, 'parent')
-  return parent and redis.call('EXISTS', prefix .. parent) == 1 and parent or nil
-end
-
 local function count(field, by) redis.call('HINCRBY', prefix .. id, field, by) end
 
 local function settle(job, outcome)
   local before = redis.call('HGET', prefix .. id .. ':jobs', job)
-  if not before or before == outcome then return end
+  if not before then return end
+  local state = string.sub(before, 1, 9) == 'callback-' and 'callback-' .. outcome or outcome
+  if before == state then return end
   if outcome == 'failed' or outcome == 'dead' then
-    redis.call('HSET', prefix .. id .. ':jobs', job, outcome)
+    redis.call('HSET', prefix .. id .. ':jobs', job, state)
   else
     redis.call('HDEL', prefix .. id .. ':jobs', job)
   end
   count(before, -1)
-  count(outcome, 1)
+  count(state, 1)
   if outcome == 'dead' then
     local batch = id
     while batch do
@@ -121,9 +130,11 @@ if ARGV[6] == 'close' then redis.call('HDEL', prefix .. id, 'open') end
 local batch = id
 while batch do
   local key = prefix .. batch
-  local open, fresh, cancelled = unpack(redis.call('HMGET', key, 'open', 'fresh', 'cancelled_at'))
+  local open, fresh, callbacks, cancelled =
+    unpack(redis.call('HMGET', key, 'open', 'fresh', 'callback-fresh', 'cancelled_at'))
   local has_gone_on = false
-  if not open and tonumber(fresh or 0) == 0 and redis.call('EXISTS', key .. ':incomplete') == 0 then
+  local waits = open or (fresh or '0') ~= '0' or (callbacks or '0') ~= '0'
+  if not waits and redis.call('EXISTS', key .. ':incomplete') == 0 then
     has_gone_on = fire(batch, 'complete')
     if redis.call('EXISTS', key .. ':jobs', key .. ':children') == 0 and not cancelled then
       has_gone_on = fire(batch, 'success') or has_gone_on
