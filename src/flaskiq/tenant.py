@@ -69,7 +69,7 @@ class Tenancy:
         provider: Provider | None = None,
         system: Mapping[str, Any] | None = None,
     ) -> None:
-        self.fields = tuple(fields)
+        self.fields, self._names = tuple(fields), frozenset(fields)
         self.key = self.fields[0]
         self.none = Tenant({}, self.fields)
         self.system = self.of(system or {})
@@ -91,18 +91,19 @@ class Tenancy:
 
     def of_headers(self, headers: Mapping[str, Any] | None) -> Tenant:
         """Return the tenant in the headers of a message."""
-        if not headers:
+        if not headers or self._names.isdisjoint(headers):
             return self.none
         values = {field: str(headers[field]) for field in self.fields if headers.get(field)}
         return Tenant(values, self.fields) if values else self.none
 
     def plain(self, headers: Mapping[str, Any]) -> dict[str, str] | None:
         """Return the same for JSON, None for nobody."""
-        return self.of_headers(headers).headers() or None
+        tenant = self.of_headers(headers)
+        return tenant.headers() if tenant is not self.none else None
 
     def is_named(self, headers: Mapping[str, Any]) -> bool:
         """Whether headers say for whom a job is, be it nobody."""
-        return any(field in headers for field in self.fields)
+        return not self._names.isdisjoint(headers)
 
     def over(self, tenant: Tenant, given: Mapping[str, Any]) -> Tenant:
         """Return ``tenant`` with some fields changed.

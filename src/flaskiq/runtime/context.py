@@ -54,9 +54,9 @@ def _leave(task: Task[..., Any], **_: Any) -> None:
 
 def _tenant(state: State, request: Any) -> Tenant:
     """On whose behalf a job runs; an eager one has no message, and runs for whoever calls it."""
-    tenancy, headers = state.tenancy, request.headers or {}
     if not request.is_eager:
-        return tenancy.of_headers(headers)
+        return state.tenancy.of_headers(request.headers)
+    tenancy, headers = state.tenancy, request.headers or {}
     tenant = tenancy.of_headers(headers) if tenancy.is_named(headers) else tenant_of(state)
     vars(request).update(tenant)  # as the headers of a message are
     return tenant

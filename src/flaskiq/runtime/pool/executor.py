@@ -260,23 +260,25 @@ class Executor:
             return
         if events:
             events.send("task-succeeded", uuid=headers["id"], result=shown, runtime=seconds)
-        self._note_done(caught, headers, seconds)
+        self._note_done(caught, headers, request["headers"], seconds)
         self._channel.finish(caught.tag)
 
-    def _note_done(self, caught: Caught, headers: dict[str, Any], seconds: float | None) -> None:
+    def _note_done(
+        self, caught: Caught, headers: dict[str, Any], own: dict[str, Any], seconds: float | None
+    ) -> None:
+        """Note a success; ``own`` are the headers that are not Celery's."""
         # The tracer tells no time of a job that it has not run, since it was done before.
         if seconds is not None:
             self._channel.pace.ran(caught.queue, seconds)
         attempt = (headers.get("retries") or 0) + 1
         name = headers.get("shadow") or headers["task"]
-        cron = headers.get(CRON_HEADER)
-        tenant = self._tenant_of(headers)
+        cron, tenant = own.get(CRON_HEADER), self._tenant_of(own)
         ended = Ended(
             headers["id"], name, caught.queue, attempt, "done", seconds, time(), cron, tenant
         )
         self._process.tally.note(ended)
-        if BATCH_HEADER in headers:
-            batches.note(lambda: self._channel.store, headers, headers["id"], "done")
+        if BATCH_HEADER in own:
+            batches.note(lambda: self._channel.store, own, headers["id"], "done")
 
     def _end_badly(
         self, envelope: dict[str, Any], task: Any, outcome: tuple[int, Any, Any]
