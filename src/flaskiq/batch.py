@@ -96,7 +96,8 @@ class Batch:
 
     def __enter__(self) -> Batch:
         if not self.is_begun:
-            self._parent = current.collecting.get() or _of_current_job()
+            around = current.collecting.get()
+            self._parent = around if isinstance(around, Batch) else _of_current_job()
         self._tokens.append(current.collecting.set(self))
         return self
 

@@ -80,8 +80,8 @@ class Collects(Protocol):
     def collect(self, worker: type[Worker], jobs: Sequence[Job]) -> None: ...
 
 
-collecting: ContextVar[Any] = ContextVar("flaskiq.collecting", default=None)
-"""Who takes the jobs that are enqueued here, None for Redis (:class:`Collects`)."""
+collecting: ContextVar[Collects | None] = ContextVar("flaskiq.collecting", default=None)
+"""Who takes the jobs that are enqueued here, None for Redis."""
 
 _states: WeakSet[State] = WeakSet()
 

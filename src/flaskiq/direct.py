@@ -17,8 +17,7 @@ from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from flaskiq.message import Template
-from flaskiq.store.catch import Caught
-from flaskiq.store.catch import current as catching
+from flaskiq.store.catch import Caught, catches
 from flaskiq.store.place import Placed
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ class Direct:
             return pushed
         try:
             template = self._template(task, jobs[0].queue)
-            catch = catching.get()
+            catch = catches.get()
             if template and catch is not None:
                 catch.jobs += self._caught(template, jobs, parent)
                 return len(jobs)

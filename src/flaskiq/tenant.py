@@ -105,6 +105,10 @@ class Tenancy:
         """Whether headers say for whom a job is, be it nobody."""
         return not self._names.isdisjoint(headers)
 
+    def is_same(self, one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> bool:
+        """Whether two belong together: the first field says so, also for nobody."""
+        return (one or {}).get(self.key) == (other or {}).get(self.key)
+
     def over(self, tenant: Tenant, given: Mapping[str, Any]) -> Tenant:
         """Return ``tenant`` with some fields changed.
 

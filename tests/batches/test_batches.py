@@ -211,6 +211,17 @@ def test_cancelled(jobs: ModuleType, store: Redis, start: Start) -> None:
     until(lambda: told(store) == ["complete"], "it is complete, but no success")
 
 
+@pytest.mark.parametrize("pool", ["flaskiq", "prefork"])
+def test_a_job_that_is_terminated(jobs: ModuleType, store: Redis, start: Start, pool: str) -> None:
+    start(f"--pool={pool}", "-c", "1")
+    with batch_of(jobs) as batch:
+        job = jobs.Hold.perform_async("never")
+    until(lambda: api.running(), "it runs")
+    jobs.celery_app.control.revoke(job.id, terminate=True)
+    until(lambda: batch.status().skipped == 1, f"its batch hears of it: {batch.status()}", 15)
+    assert batch.status().state == "success"
+
+
 @pytest.mark.parametrize("pool", ["flaskiq", "prefork", "threads"])
 def test_in_each_pool(jobs: ModuleType, store: Redis, start: Start, pool: str) -> None:
     start(f"--pool={pool}", "-c", "2")
@@ -235,6 +246,7 @@ def test_a_thousand_jobs_under_kills(jobs: ModuleType, store: Redis, start: Star
         jobs.Flaky.perform_bulk([(seed,) for seed in range(1_000)])
     for kills in range(6):
         until(lambda: batch.status().progress > (kills + 1) / 8, "it goes on", 60)  # noqa: B023
+        assert batch.status().progress < 1, "there is something left to be killed"
         victim = workers[kills % 2]
         children = psutil.Process(victim.pid).children(recursive=True)
         (children[-1] if kills % 3 else psutil.Process(victim.pid)).send_signal(signal.SIGKILL)

@@ -49,7 +49,7 @@ def test_the_command(jobs: ModuleType, store: Redis, run: Run) -> None:
     assert row.split()[:6] == [batch.id, "blocked", "0", "2", "0", "1"]
     shown = run("show", batch.id).stdout
     assert f"Dead jobs block it; flaskiq batches retry {batch.id}\n  {first.id}" in shown
-    assert "properties   colour='red'" in shown
+    assert "properties   colour=red" in shown
     found = json.loads(run("show", batch.id, "--json").stdout)
     assert (found["state"], found["pending"], found["dead_jobs"]) == ("blocked", 2, [first.id])
     assert "has no dead jobs" in run("retry", batch.id).stdout, "nobody has buried it"

@@ -14,7 +14,6 @@ from flaskiq.api.find import find, meta_of
 from flaskiq.api.job_record import JobRecord
 from flaskiq.job import State
 from flaskiq.runtime.context import PROGRESS
-from flaskiq.tenant import Tenant
 
 _WORDS = {
     State.RUNNING: states.STARTED,
@@ -61,22 +60,19 @@ class Status:
         }
 
 
-def status(job_id: str, *, tenant: Tenant | None = None) -> Status | None:
+def status(job_id: str) -> Status | None:
     """Return how a job is doing; None if nobody knows it, or it is of another tenant.
 
-    ``tenant`` is who asks, None for the current one. Those without a tenant are told of jobs
-    without one.
+    Who asks is the current tenant; those without one are told of jobs without one.
 
     Raises:
         redis.RedisError: Redis could not be reached.
     """
     found = find(job_id)  # first: what is done has a result, then
     meta = meta_of(job_id)
-    key = current.state().tenancy.key
-    asks = current.tenant() if tenant is None else tenant
     if found.state is State.UNKNOWN:
         return None
-    is_theirs = (found.tenant or {}).get(key) == asks.get(key)
+    is_theirs = current.state().tenancy.is_same(found.tenant, current.tenant())
     # Of an id that cannot be found among too many, everybody is told the same.
     return _status(found, meta) if is_theirs or found.state is State.QUEUED_OR_UNKNOWN else None
 

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kombu.exceptions import OperationalError
-from redis import RedisError
-
+from flaskiq.broker.patience import insist
 from flaskiq.message import BATCH_HEADER
 from flaskiq.store.batches import Outcome
 from flaskiq.store.store import Store
 from flaskiq.tally import Ending
-
-logger = logging.getLogger(__name__)
-
-PAUSE = 1.0
-"""Seconds between two tries while Redis is out of reach."""
 
 _OUTCOMES: Mapping[Ending, Outcome] = {
     "done": "done",
@@ -35,13 +26,8 @@ def note(
 ) -> None:
     """Tell the batch of a job, if it is in one; wait for Redis as long as it takes."""
     batch_id, outcome = headers.get(BATCH_HEADER), _OUTCOMES.get(ending)
-    while batch_id and outcome:
-        try:
-            open_store().batches.settle(batch_id, [(job_id, outcome)])
-        except (RedisError, OSError, OperationalError) as error:  # noqa: PERF203
-            logger.warning(
-                "Batch %s hears of job %s when Redis is back: %s", batch_id, job_id, error
-            )
-            time.sleep(PAUSE)
-        else:
-            return
+    if batch_id and outcome:
+        insist(
+            lambda: open_store().batches.settle(batch_id, [(job_id, outcome)]),
+            f"Batch {batch_id} hears of job {job_id}",
+        )

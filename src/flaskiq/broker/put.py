@@ -16,8 +16,7 @@ from kombu.utils.json import dumps
 from flaskiq.broker.batch import PublishBatch
 from flaskiq.failure import Failure
 from flaskiq.message import ENQUEUED_AT_HEADER, FAILED_AT_HEADER
-from flaskiq.store.catch import Caught
-from flaskiq.store.catch import current as catching
+from flaskiq.store.catch import Caught, catches
 from flaskiq.store.flight import ADMITTED_HEADER, FLIGHT_HEADER, SNOOZE_HEADER, Flight
 from flaskiq.store.job_set import JobSet
 from flaskiq.store.place import Placed
@@ -57,7 +56,7 @@ class Puts(_Base):
             else:
                 self._retry(queue, message, at or time(), flight)
             return
-        catch = catching.get()
+        catch = catches.get()
         if at is not None:
             if catch is not None and catch.takes_later:
                 caught = Caught(headers["id"], at, self.placed(queue, message, at))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flaskiq.cli.job_list import limit
-from flaskiq.cli.output import ago, moment, show, table
+from flaskiq.cli.output import ago, facts, listed, moment, show, table
 from flaskiq.cli.scope import enter
 
 if TYPE_CHECKING:
@@ -121,13 +121,11 @@ def _table(found: list[BatchRecord]) -> str:
 
 
 def _text(found: BatchRecord, dead: list[str], properties: dict[str, Any]) -> str:
-    lines = [(name, value) for name, value in _facts(found, properties) if value not in (None, "")]
-    width = max(len(name) for name, _ in lines)
-    text = "\n".join(f"{name.ljust(width)}  {value}" for name, value in lines)
+    text = facts(_facts(found, properties))
     if dead:
-        listed = "\n".join(f"  {job}" for job in dead[:20])
+        ids = "\n".join(f"  {job}" for job in dead[:20])
         more = f"\n  and {len(dead) - 20} more" if len(dead) > 20 else ""
-        text += f"\n\nDead jobs block it; flaskiq batches retry {found.id}\n{listed}{more}"
+        text += f"\n\nDead jobs block it; flaskiq batches retry {found.id}\n{ids}{more}"
     return text
 
 
@@ -146,5 +144,5 @@ def _facts(found: BatchRecord, properties: dict[str, Any]) -> Iterator[tuple[str
     for name in ("created", "complete", "success", "death", "cancelled"):
         at = getattr(found, f"{name}_at")
         yield name, None if at is None else moment(at)
-    yield "tenant", ", ".join(f"{field}={value}" for field, value in found.tenant.items())
-    yield "properties", ", ".join(f"{name}={value!r}" for name, value in properties.items())
+    yield "tenant", listed(found.tenant)
+    yield "properties", listed(properties)

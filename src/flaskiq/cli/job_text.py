@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flaskiq.cli.job_list import arguments
 from flaskiq.cli.number import duration
-from flaskiq.cli.output import ago, moment
+from flaskiq.cli.output import ago, facts, listed, moment
 
 if TYPE_CHECKING:
     from flaskiq.api import JobRecord
@@ -29,9 +29,7 @@ _AT = {
 
 def describe(job: JobRecord, *, traceback: bool = False) -> str:
     """Return what is known of a job, a line each; at the end its last traceback, if wanted."""
-    lines = [(name, value) for name, value in _facts(job) if value is not None]
-    width = max(len(name) for name, _ in lines)
-    text = "\n".join(f"{name.ljust(width)}  {value}" for name, value in lines)
+    text = facts(_facts(job))
     if traceback and job.failure and job.failure.traceback:
         text += f"\n\n{job.failure.traceback.rstrip()}"
     return text
@@ -51,8 +49,7 @@ def _facts(job: JobRecord) -> Iterator[tuple[str, Any]]:
     yield "worker", job.worker
     yield "queue", job.queue
     yield "attempt", job.attempt
-    if job.tenant:
-        yield "tenant", ", ".join(f"{field}={value}" for field, value in job.tenant.items())
+    yield "tenant", listed(job.tenant or {})
     if job.at is not None:
         yield _AT.get(str(job.state), "at"), _distance(job.at)
     yield "process", job.process

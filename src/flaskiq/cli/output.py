@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -42,6 +42,18 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]], empty: str) -> s
         ).rstrip()
         for line in lines
     )
+
+
+def facts(pairs: Iterable[tuple[str, Any]]) -> str:
+    """Return names and values, a line each; what is None or empty is left out."""
+    lines = [(name, value) for name, value in pairs if value not in (None, "")]
+    width = max(len(name) for name, _ in lines)
+    return "\n".join(f"{name.ljust(width)}  {value}" for name, value in lines)
+
+
+def listed(values: Mapping[str, Any]) -> str:
+    """Return a mapping in one line: ``a=1, b=2``."""
+    return ", ".join(f"{name}={value}" for name, value in values.items())
 
 
 def _cell(value: Any) -> str:

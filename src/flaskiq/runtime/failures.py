@@ -7,14 +7,13 @@ is acknowledged: a crash in between runs the job again, and nothing is forgotten
 from __future__ import annotations
 
 import logging
-import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from celery.signals import task_failure, task_retry
-from kombu.exceptions import OperationalError
-from redis import RedisError
 
 from flaskiq.broker import batches
+from flaskiq.broker.patience import insist
 from flaskiq.current import State, act_for, cease, state_of
 from flaskiq.endings import Discard, Kill, Snooze
 from flaskiq.failure import Failure
@@ -32,9 +31,6 @@ if TYPE_CHECKING:
     from celery.app.task import Context
 
 logger = logging.getLogger(__name__)
-
-PAUSE = 1.0
-"""Seconds between two tries to bury a job while Redis is out of reach."""
 
 
 @task_retry.connect(weak=False)
@@ -62,7 +58,8 @@ def _has_failed(sender: Task[..., Any], exception: Exception, **_: Any) -> None:
     give_up(sender, job, outcome.error)
     if is_kept(sender, outcome.error) and flight and sender.acks_late:
         failure = failure_of(outcome.error, job)
-        if not _insist(sender.app, job.id, failure, Flight.parse(flight)):
+        bury_it = partial(_bury_here, sender.app, job.id, failure, Flight.parse(flight))
+        if not insist(bury_it, f"Job {job.id} is buried"):
             return
     state.handlers.died(job, outcome.error)
 
@@ -118,15 +115,9 @@ def mourn(celery: Celery, job: Job, error: Exception) -> None:
         cease(acting)
 
 
-def _insist(app: Celery, job_id: str, failure: Failure, flight: Flight) -> bool:
-    """Move a job in flight into the dead set; wait for Redis as long as it takes."""
-    while True:
-        try:
-            with app.producer_or_acquire() as producer:
-                return bury(producer.channel.store, job_id, failure, flight)
-        except (RedisError, OSError, OperationalError) as error:  # noqa: PERF203
-            logger.warning("Job %s is buried when Redis is back: %s", job_id, error)
-            time.sleep(PAUSE)
+def _bury_here(app: Celery, job_id: str, failure: Failure, flight: Flight) -> bool:
+    with app.producer_or_acquire() as producer:
+        return bury(producer.channel.store, job_id, failure, flight)
 
 
 def bury(store: Store, job_id: str, failure: Failure, flight: Flight) -> bool:

@@ -63,6 +63,11 @@ class BatchRecord(NamedTuple):
         return self.fresh + self.failed + self.dead
 
     @property
+    def failures(self) -> int:
+        """Jobs whose last attempt has failed."""
+        return self.failed + self.dead
+
+    @property
     def progress(self) -> float:
         """The share of its jobs that are over, from 0 to 1."""
         return (self.done + self.skipped) / self.total if self.total else 1.0
@@ -83,6 +88,7 @@ class BatchRecord(NamedTuple):
         return {
             **self._asdict(),
             "pending": self.pending,
+            "failures": self.failures,
             "progress": self.progress,
             "state": self.state,
         }

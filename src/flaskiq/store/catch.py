@@ -27,15 +27,16 @@ class Catch:
         self.jobs: list[Caught] = []
 
 
-current: ContextVar[Catch | None] = ContextVar("flaskiq.catch", default=None)
+catches: ContextVar[Catch | None] = ContextVar("flaskiq.catch", default=None)
+"""Who takes what is published here, None for Redis."""
 
 
 @contextmanager
 def catching(*, takes_later: bool = False) -> Iterator[Catch]:
     """Catch the jobs that are published within the block."""
     catch = Catch(takes_later=takes_later)
-    token = current.set(catch)
+    token = catches.set(catch)
     try:
         yield catch
     finally:
-        current.reset(token)
+        catches.reset(token)

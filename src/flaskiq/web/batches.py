@@ -20,10 +20,12 @@ def show(batch_id: str) -> ResponseReturnValue:
     """Answer with the status and the dead jobs; 404 and 503 with ``error``."""
     batch = Batch.find(batch_id)
     found = batch.status() if batch else None
-    key = current.state().tenancy.key
-    if batch is None or found is None or found.tenant.get(key) != current.tenant().get(key):
+    is_same = current.state().tenancy.is_same
+    if batch is None or found is None or not is_same(found.tenant, current.tenant()):
         return jsonify(id=batch_id, error="no batch of this id is known"), 404
-    return jsonify({**found.as_dict(), "dead_jobs": batch.dead_jobs() if found.dead else []})
+    return jsonify(
+        {**found.as_dict(), "dead_jobs": batch.dead_jobs() if found.state == "blocked" else []}
+    )
 
 
 batches.register_error_handler(OperationalError, out_of_reach)

@@ -133,6 +133,7 @@ class Flaky(Quick):
 
     @classmethod
     def perform(cls, seed: int) -> None:
+        time.sleep(0.01)  # so that it can be killed
         chance = random.Random(f"{seed} {current_job.attempt}").random()
         if chance < 0.2:
             raise ValueError("flaky")

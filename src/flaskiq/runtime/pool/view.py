@@ -80,7 +80,10 @@ class ShownRequest(HeldRequest):
 
     def terminate(self, _pool: Any, signal: Any = None) -> None:
         """End the job, and say that it was revoked; unless it has just ended."""
-        if self.time_start is None or self._view.end(self._child, self.seq):
+        if self.time_start is None:  # the child notes that it does not start
+            self._announce_revoked("terminated", True, signal, False)
+        elif self._view.end(self._child, self.seq):
+            self._note("cancelled")
             self._announce_revoked("terminated", True, signal, False)
 
     def cancel(self, *_: Any, **__: Any) -> None:

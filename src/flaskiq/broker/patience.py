@@ -1,0 +1,28 @@
+"""Patience: what must not be left undone waits for Redis as long as it takes."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from kombu.exceptions import OperationalError
+from redis import RedisError
+
+logger = logging.getLogger(__name__)
+
+PAUSE = 1.0
+"""Seconds between two tries."""
+
+T = TypeVar("T")
+
+
+def insist(do: Callable[[], T], what: str) -> T:
+    """Do something, and return what it returns; ``what`` says in the log what waits meanwhile."""
+    while True:
+        try:
+            return do()
+        except (RedisError, OSError, OperationalError) as error:  # noqa: PERF203
+            logger.warning("%s when Redis is back: %s", what, error)
+            time.sleep(PAUSE)
