@@ -9,20 +9,12 @@ from types import ModuleType
 
 import pytest
 import redis
+from addresses import import_app, no_address_of_other_tests  # noqa: F401 - a fixture
 from processes import Process, Project
 from servers import Server, required
 
 LIB = Path(__file__).parent / "lib"
 sys.path.append(str(LIB))
-
-
-@pytest.fixture(scope="package", autouse=True)
-def _no_address_of_other_tests() -> Iterator[None]:
-    """A Celery app goes by these variables, whatever it is told."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"):
-            patch.delenv(name, raising=False)
-        yield
 
 
 @pytest.fixture(scope="session")
@@ -35,11 +27,7 @@ def batch_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def _app(batch_server: Server) -> ModuleType:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CELERY_BROKER_URL", batch_server.url)
-        patch.setenv("CELERY_RESULT_BACKEND", batch_server.url)
-        import batch_app
-    return batch_app
+    return import_app("batch_app", batch_server.url)
 
 
 @pytest.fixture

@@ -12,6 +12,11 @@ from uuid import uuid4
 
 import pytest
 import redis
+from addresses import (  # one is a fixture
+    ADDRESSES,
+    import_app,
+    no_address_of_other_tests,  # noqa: F401
+)
 from processes import Project
 from servers import Server, required
 from waiting import until
@@ -22,8 +27,6 @@ LIB = Path(__file__).parent / "lib"
 sys.path.append(str(LIB))
 
 from contract_node import SLOTS, Ears, Node, Records, StartNode  # noqa: E402 - found by the above
-
-ADDRESSES = ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND")
 
 POOLS = [pytest.param(each, marks=pytest.mark.slow) for each in ("flaskiq", "prefork")]
 """The pools that keep the contract; each is run through all of it."""
@@ -59,22 +62,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server.stop()
 
 
-@pytest.fixture(scope="package", autouse=True)
-def _no_address_of_other_tests() -> Iterator[None]:
-    """A Celery app goes by these variables, whatever it is told."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ADDRESSES:
-            patch.delenv(name, raising=False)
-        yield
-
-
 @pytest.fixture(scope="session")
 def _contract_app(server: Server) -> ModuleType:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CELERY_BROKER_URL", server.url)
-        patch.setenv("CELERY_RESULT_BACKEND", server.url)
-        import contract_app
-    return contract_app
+    return import_app("contract_app", server.url)
 
 
 @pytest.fixture

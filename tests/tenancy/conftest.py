@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from addresses import import_app, no_address_of_other_tests  # noqa: F401 - a fixture
 from postgres import Postgres
 from processes import Process, Project
 from servers import Server, required
@@ -27,15 +28,6 @@ QUICK = ("--without-mingle", "--without-gossip")
 TTL = {"FLASKIQ_HEARTBEAT_TTL": "2"}
 
 
-@pytest.fixture(scope="package", autouse=True)
-def _no_address_of_other_tests() -> Iterator[None]:
-    """A Celery app goes by these variables, whatever it is told."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"):
-            patch.delenv(name, raising=False)
-        yield
-
-
 @pytest.fixture(scope="session")
 def tenants_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server for these tests, which nobody else empties while a worker uses it."""
@@ -46,11 +38,7 @@ def tenants_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]
 
 @pytest.fixture(scope="session")
 def _tenants(tenants_server: Server) -> ModuleType:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CELERY_BROKER_URL", tenants_server.url)
-        patch.setenv("CELERY_RESULT_BACKEND", tenants_server.url)
-        import tenant_app
-    return tenant_app
+    return import_app("tenant_app", tenants_server.url)
 
 
 @pytest.fixture
@@ -103,11 +91,7 @@ def worker(request: pytest.FixtureRequest, tenants_project: Project) -> Iterator
 
 @pytest.fixture(scope="session")
 def _orders(postgres: Postgres, tenants_server: Server) -> Iterator[ModuleType]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CELERY_BROKER_URL", tenants_server.url)
-        patch.setenv("CELERY_RESULT_BACKEND", tenants_server.url)
-        patch.setenv("DATABASE_URL", postgres.url())
-        import orders_app
+    orders_app = import_app("orders_app", tenants_server.url, DATABASE_URL=postgres.url())
     with orders_app.app.app_context():
         orders_app.db.create_all()
     yield orders_app

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from addresses import import_app
 from postgres import Postgres
 from processes import Process, Project
 from servers import Server
@@ -62,11 +63,7 @@ def rows(owner: Engine) -> dict[str, int]:
 
 @pytest.fixture(scope="session")
 def _shop(owner: Engine, postgres: Postgres, tenants_server: Server) -> Iterator[ModuleType]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CELERY_BROKER_URL", tenants_server.url)
-        patch.setenv("CELERY_RESULT_BACKEND", tenants_server.url)
-        patch.setenv("DATABASE_URL", postgres.url("shop"))
-        import rls_app
+    rls_app = import_app("rls_app", tenants_server.url, DATABASE_URL=postgres.url("shop"))
     yield rls_app
     rls_app.engine.dispose()
 
