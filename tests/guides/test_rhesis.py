@@ -23,6 +23,9 @@ TASKS = {  # task: its file, which must not look like tests to pytest
     "execute_single_test": "execute_single.py",
     "collect_results": "collect_results.py",
 }
+DEFINITIONS = ("base_task.py", "with_tenant_context.py", "task_launcher.py")
+"""What the guide defines itself and we bring along: an app that has copied it goes on, too."""
+
 CONFIGURATION = "11111111-1111-4111-8111-111111111111"
 
 DATABASE = """
@@ -69,12 +72,18 @@ execute_test_configuration = get_test_configuration
 OWN = """
 from rhesis.backend.app import crud
 from rhesis.backend.tasks.base_task import BaseTask
+from rhesis.backend.tasks.with_tenant_context import with_tenant_context
 from rhesis.backend.worker import app
 
 @app.task(base=BaseTask, bind=True)
 def count_by_hand(self):
     with self.get_db_session() as db:
         return len(crud.get_test_sets(db))
+
+@app.task(base=BaseTask, bind=True)
+@with_tenant_context
+def count_by_decorator(self, db=None):
+    return len(crud.get_test_sets(db))
 """
 
 APP = """
@@ -133,8 +142,8 @@ def rhesis(project: Project, postgres: Postgres, redis_url: str) -> Project:
         "app/database.py": DATABASE,
         "app/crud.py": CRUD,
         "app/auth.py": AUTH,
-        "tasks/__init__.py": TASKS_INIT + "from rhesis.backend.tasks.own import count_by_hand\n",
-        "tasks/base_task.py": (SAMPLES / "base_task.py").read_text(),
+        "tasks/__init__.py": TASKS_INIT + "from rhesis.backend.tasks.own import *\n",
+        **{f"tasks/{name}": (SAMPLES / name).read_text() for name in DEFINITIONS},
         "tasks/own.py": OWN,
         **{f"tasks/{name}.py": (SAMPLES / file).read_text() for name, file in TASKS.items()},
     }
@@ -173,6 +182,9 @@ print(get(tasks.manual_db_example.apply_async(headers=acme)))
 print(get(tasks.get_test_configuration.delay("{CONFIGURATION}", **acme)))
 print(get(tasks.get_test_configuration.delay("{CONFIGURATION}", organization_id="{OTHER}")))
 print(get(tasks.count_by_hand.delay(**acme)))
+from rhesis.backend.tasks.task_launcher import task_launcher
+from rhesis.backend.app.auth import User
+print(get(task_launcher(tasks.count_by_decorator, current_user=User("{OTHER}", 9))))
 parts = [tasks.execute_single_test.s(test, **given) for test, given in
     (("a", {{}}), ("bad", {{}}), ("c", {{"organization_id": "by-hand"}}))]
 body = tasks.collect_results.s()
@@ -200,6 +212,7 @@ EXPECTED = [
     str({"found": True, "id": CONFIGURATION}),
     str({"found": False, "id": None}),
     "3",
+    "5",
     str([1, 3, ORGANIZATION]),
     str(["SUCCESS", {"found": True, "id": CONFIGURATION}, None, "done"]),
     "True 404",
