@@ -64,6 +64,12 @@ def test_an_app_can_be_collected(beat_in_worker: bool) -> None:
     assert gone() is None
 
 
+def test_an_app_lives_as_long_as_the_flaskiq_it_was_given_to(sample: object) -> None:
+    flaskiq = Flaskiq(Flask("alone"))
+    gc.collect()
+    assert flaskiq.celery.main == "alone"
+
+
 def test_with_several_apps_and_none_current_the_way_out_is_named(project: Project) -> None:
     printed = project.python("""
 from flask import Flask

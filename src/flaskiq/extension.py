@@ -91,6 +91,7 @@ class Flaskiq:
     def __init__(self, app: Flask | None = None, *, celery: Celery | None = None) -> None:
         self._states: WeakSet[AppState] = WeakSet()
         self._handlers = Handlers()
+        self._app = app  # or it could be collected within `Flaskiq(Flask("shop")).celery`
         if app is not None:
             self.init_app(app, celery=celery)
 
