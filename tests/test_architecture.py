@@ -29,8 +29,9 @@ STAGES = {
     "cron": ("cron",),
     "tenancy": ("tenancy",),
     "read": ("api", "doctor"),
+    "chords": ("chords",),
     "ops": ("logs",),
-    "surfaces": ("", "extension", "dev", "web", "cli"),
+    "surfaces": ("", "extension", "dev", "web", "cli", "chords.__main__"),
 }  # fmt: skip
 """From top to bottom; a stage imports only from itself and from stages above it."""
 

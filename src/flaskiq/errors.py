@@ -44,6 +44,14 @@ class BatchError(FlaskiqError, LookupError):
     """A batch is not known, or takes no more jobs."""
 
 
+class LostPartError(FlaskiqError):
+    """A part of a chord is lost, and its chord was ended."""
+
+
+class ChordBusyError(FlaskiqError):
+    """Somebody else repairs the chord just now."""
+
+
 class TenantError(FlaskiqError, ValueError):
     """A job needs a tenant and has none."""
 

@@ -116,8 +116,7 @@ class Flaskiq:
         adapt_limits(celery)
         celery.conf.update(settings.celery_config())
         entry.read_texts(celery)
-        if settings["FLASKIQ_BEAT_IN_WORKER"]:
-            shared.further[celery] = [_make_beat]
+        shared.further[celery] = _further_loops(settings)
         tenancy = _tenancy(settings)
         registry = WorkerRegistry(
             celery,
@@ -211,6 +210,30 @@ def _load_workers(sender: Celery, **_: Any) -> None:
     if state is not None:
         with cwd_in_path():
             state.registry.load()
+
+
+def _further_loops(settings: Settings) -> list[Callable[[Celery], Loop]]:
+    loops: list[Callable[[Celery], Loop]] = []
+    if settings["FLASKIQ_BEAT_IN_WORKER"]:
+        loops.append(_make_beat)
+    if settings["FLASKIQ_CHORD_WATCH"]:
+        loops.append(_make_chord_watch)
+    return loops
+
+
+def _make_chord_watch(celery: Celery) -> Loop:
+    from flaskiq.chords.watch import (
+        ChordWatch,  # with the api, which no other process of a job needs
+    )
+
+    state = current.state_of(celery)
+    assert state is not None
+    return ChordWatch(
+        partial(open_store, celery),
+        state,
+        state.settings["FLASKIQ_CHORD_WATCH"],
+        recovers=state.settings["FLASKIQ_CHORD_RECOVER"],
+    )
 
 
 def _make_beat(celery: Celery) -> Loop:

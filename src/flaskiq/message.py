@@ -30,6 +30,12 @@ CRON_HEADER = "flaskiq_cron"
 BATCH_HEADER = "flaskiq_batch"
 """Header that names the batch of a job."""
 
+PART_HEADER = "flaskiq_part"
+"""Header that says of what chord a job is a part, or leads to one: ``[chord id, part id]``."""
+
+ERRORS_HEADER = "flaskiq_errors_as_values"
+"""Header of a chord's body that is to be called with the errors of parts among the results."""
+
 _OF_ATTEMPTS = frozenset({FAILED_AT_HEADER, DEATHS_HEADER, REASON_HEADER})
 
 ARGSREPR_MAXSIZE = 1024

@@ -244,6 +244,17 @@ def test_the_page_about_batches_runs(project: Project) -> None:
         run(project, script, "import celery_app; celery_app.flask_app.app_context().push()")
 
 
+# chords.md
+
+
+def test_the_page_about_chords_runs(project: Project) -> None:
+    write(project, "chords.md")
+    shutil.copy(ROOT / "celery_app.py", project.folder)
+    project.worker("celery_app", "--pool=threads", "--concurrency=2")
+    for script in scripts("chords.md"):
+        run(project, script, "import celery_app; celery_app.flask_app.app_context().push()")
+
+
 # workers.md
 
 

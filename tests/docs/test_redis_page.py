@@ -36,8 +36,17 @@ VALUES = {
     "batch_jobs": ["<batch>"],
     "batch_children": ["<batch>"],
     "batch_incomplete": ["<batch>"],
+    "chord": ["<chord>"],
+    "chord_parts": ["<chord>"],
+    "chord_held": ["<chord>"],
+    "chord_called": ["<chord>"],
+    "chord_of": ["<body>"],
+    "chord_repair": ["<chord>"],
 }
 """What the methods of Keys are called with."""
+
+OTHER = {"lists", "nodes"}
+"""Methods that return several keys, or one of kombu's."""
 
 
 def keys() -> set[str]:
@@ -47,7 +56,9 @@ def keys() -> set[str]:
     for attribute, member in vars(Keys).items():
         if isinstance(member, property):
             found.add(getattr(names, attribute))
-        elif inspect.isfunction(member) and not attribute.startswith("_") and attribute != "lists":
+        elif (
+            inspect.isfunction(member) and not attribute.startswith("_") and attribute not in OTHER
+        ):
             found.update(getattr(names, attribute)(value) for value in VALUES[attribute])
     return {f"{name}<queue>" if name == names.wake else name for name in found}
 

@@ -10,6 +10,7 @@ from celery.app import routes
 from celery.app.amqp import AMQP
 from kombu.utils.imports import symbol_by_name
 
+from flaskiq.broker.chords import NamesParts
 from flaskiq.broker.connection import FlaskiqConnection
 from flaskiq.broker.put import flight_of_next
 from flaskiq.broker.tenant import CarriesTenant
@@ -79,6 +80,6 @@ def install(celery: Celery) -> None:
     base: Any = symbol_by_name(celery.amqp_cls)  # type: ignore[arg-type]
     connection = type("Connection", (FlaskiqConnection, base.Connection), {})
     attributes = {"Connection": connection, "BrokerConnection": connection}
-    mixins = (WorkerRoutes, CarriesTenant, PatientRetries)
+    mixins = (WorkerRoutes, CarriesTenant, NamesParts, PatientRetries)
     celery.amqp_cls = type("AMQP", (*mixins, base), attributes)  # type: ignore[assignment]
     vars(celery).pop("amqp", None)

@@ -14,9 +14,11 @@ from celery import current_task
 from kombu.utils.json import dumps
 
 from flaskiq.broker.batch import PublishBatch
+from flaskiq.broker.chords import calling
 from flaskiq.failure import Failure
-from flaskiq.message import ENQUEUED_AT_HEADER, FAILED_AT_HEADER
+from flaskiq.message import ENQUEUED_AT_HEADER, FAILED_AT_HEADER, PART_HEADER
 from flaskiq.store.catch import Caught, catches
+from flaskiq.store.chords import Carrier
 from flaskiq.store.flight import ADMITTED_HEADER, FLIGHT_HEADER, SNOOZE_HEADER, Flight
 from flaskiq.store.job_set import JobSet
 from flaskiq.store.place import Placed
@@ -56,13 +58,20 @@ class Puts(_Base):
             else:
                 self._retry(queue, message, at or time(), flight)
             return
-        catch = catches.get()
+        catch, called_by = catches.get(), calling.get()
+        part = headers.get(PART_HEADER)
         if at is not None:
+            if part is not None:
+                self.store.chords.note(
+                    Carrier(headers["id"], self.placed(queue, message, at)), *part
+                )
             if catch is not None and catch.takes_later:
                 caught = Caught(headers["id"], at, self.placed(queue, message, at))
                 catch.jobs.append(caught)
             else:
                 self._schedule(queue, message, at, kwargs.get("_publish_batch"))
+            if called_by is not None:
+                self.store.chords.note_called(called_by, headers["id"])
             return
         if message["properties"]["delivery_info"]["exchange"] or queue in self._expires:
             super()._put(queue, message, **kwargs)
@@ -72,6 +81,10 @@ class Puts(_Base):
         if catch is not None:
             placed = Placed(queue, self.store.keys.ready(name), raw.encode())
             catch.jobs.append(Caught(str(headers.get("id")), None, placed))
+            return
+        if part is not None or called_by is not None:
+            placed = Placed(queue, self.store.keys.ready(name), raw.encode())
+            self.store.chords.put(Carrier(headers["id"], placed), part, called_by)
             return
         batch = kwargs.get("_publish_batch")
         if batch is None:

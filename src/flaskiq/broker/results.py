@@ -17,6 +17,7 @@ from celery.exceptions import BackendStoreError
 from kombu.utils.encoding import bytes_to_str
 
 from flaskiq import current
+from flaskiq.broker.chords import NotesChords
 from flaskiq.store.flight import FLIGHT_HEADER, Flight
 from flaskiq.store.keys import Keys
 from flaskiq.store.results import Results, StateOf
@@ -261,11 +262,11 @@ outboxes: WeakKeyDictionary[Celery, Outbox] = WeakKeyDictionary()
 """Where the successes of an app wait for the next fetch; only in a process that fetches for it."""
 
 
-class RedisBackend(ThinResults, redis.RedisBackend):
+class RedisBackend(NotesChords, ThinResults, redis.RedisBackend):
     """Results in Redis: ``redis://``, ``rediss://``, ``redis+socket://``."""
 
 
-class SentinelBackend(ThinResults, redis.SentinelBackend):
+class SentinelBackend(NotesChords, ThinResults, redis.SentinelBackend):
     """Results in a Redis behind Sentinel: ``sentinel://``."""
 
 

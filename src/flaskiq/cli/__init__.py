@@ -15,6 +15,7 @@ import click
 from flaskiq.cli import (
     batches,
     beat,
+    chords,
     cron,
     dead,
     dev,
@@ -67,6 +68,7 @@ for _command in (
     dead.dead,
     jobs.jobs,
     batches.batches,
+    chords.chords,
     processes.processes,
     stats.stats,
     monitor.monitor,

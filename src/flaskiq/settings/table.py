@@ -153,6 +153,18 @@ TABLE: tuple[Setting, ...] = (
         "Whether workers run the scheduler, too; one of all leads.",
     ),
     Setting(
+        "FLASKIQ_CHORD_WATCH",
+        30,
+        kinds.SECONDS,
+        "Seconds between two looks of the workers at chords that may be stuck; 0 for none.",
+    ),
+    Setting(
+        "FLASKIQ_CHORD_RECOVER",
+        False,
+        kinds.BOOL,
+        "Whether workers recover chords that are stuck, as `flaskiq chords recover` does.",
+    ),
+    Setting(
         "FLASKIQ_TENANT_FIELDS",
         ("organization_id", "user_id"),
         kinds.FIELDS,

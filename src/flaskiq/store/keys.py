@@ -149,6 +149,54 @@ class Keys:
         return f"{self.batch(batch_id)}:incomplete"
 
     @property
+    def chords(self) -> str:
+        """Sorted set of the ids of chords that are not over, by when they were published."""
+        return self["chords"]
+
+    def chord(self, chord_id: str) -> str:
+        """Hash of a chord: its body, how many parts may be out at once, and so on."""
+        return self[f"chord:{chord_id}"]
+
+    def chord_parts(self, chord_id: str) -> str:
+        """Hash of the parts of a chord: part id -> its job (``scripts/chord_put.lua``)."""
+        return f"{self.chord(chord_id)}:parts"
+
+    def chord_held(self, chord_id: str) -> str:
+        """List of the parts that wait until another one has ended."""
+        return f"{self.chord(chord_id)}:held"
+
+    def chord_called(self, chord_id: str) -> str:
+        """Set of the ids of what was enqueued when all parts had ended."""
+        return f"{self.chord(chord_id)}:called"
+
+    def chord_of(self, body_id: str) -> str:
+        """String: the chord that a body belongs to."""
+        return self[f"chord-of:{body_id}"]
+
+    def chord_repair(self, chord_id: str) -> str:
+        """String that exists while somebody repairs a chord."""
+        return f"{self.chord(chord_id)}:repair"
+
+    @property
+    def chord_acts(self) -> str:
+        """List of what was done to repair chords, the last act first."""
+        return self["chords:acts"]
+
+    @property
+    def chord_watch(self) -> str:
+        """Hash of what the watcher of the chords has found."""
+        return self["chords:watch"]
+
+    @property
+    def chord_watcher(self) -> str:
+        """String that exists while a watcher has had its turn; it expires."""
+        return self["chords:watcher"]
+
+    def nodes(self, namespace: str) -> str:
+        """Set of the mailboxes of all workers that listen to remote control, which is kombu's."""
+        return self.ready(f"_kombu.binding.{namespace}.pidbox")
+
+    @property
     def finished(self) -> str:
         """Sorted set of the ids of jobs that finished last, by when."""
         return self["finished"]

@@ -11,6 +11,7 @@ from flaskiq.failure import Failure
 from flaskiq.message import marks
 from flaskiq.store import script
 from flaskiq.store.batches import Batches
+from flaskiq.store.chords import Chords
 from flaskiq.store.cron import Cron
 from flaskiq.store.dead_set import Caps, DeadSet
 from flaskiq.store.flight import Flight
@@ -21,6 +22,7 @@ from flaskiq.store.processes import Processes
 from flaskiq.store.queues import Queues
 from flaskiq.store.ready import Ready
 from flaskiq.store.statistics import History, Statistics
+from flaskiq.store.unacked import UnackedJobs
 
 PROMOTED_AT_ONCE = 100
 
@@ -55,6 +57,8 @@ class Store:
         self.processes = Processes(client, self.keys)
         self.cron = Cron(client, self.keys)
         self.batches = Batches(client, self.keys, (caps or Caps()).age)
+        self.chords = Chords(client, self.keys)
+        self.unacked = UnackedJobs(client, self.keys)
         self.statistics = Statistics(client, self.keys, history or History())
         self._promote = script.load(client, "promote")
         self._kill = script.load(client, "kill")
@@ -104,6 +108,12 @@ class Store:
             (Flight(processes[place - 1], int(seq)), Placed.unpack(value))
             for place, seq, value in parts
         ]
+
+    def nodes(self, namespace: str) -> list[str]:
+        """The workers that listen to remote control, or did so until they were killed."""
+        found = self.client.smembers(self.keys.nodes(namespace))
+        mailboxes = [each.decode().rpartition(self.keys.separator)[2] for each in found]
+        return [each.removesuffix(f".{namespace}.pidbox") for each in mailboxes]
 
     def cancel(self, job_id: str, remembered: float = REMEMBERED) -> Placed | None:
         """Never run a job: take it out if it waits, and remember its id for so many seconds.

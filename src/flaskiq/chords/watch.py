@@ -1,0 +1,85 @@
+"""Watch: in every worker, a loop that tells of stuck chords, and recovers them if it may."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from flaskiq import current
+from flaskiq.chords.monitor import find
+from flaskiq.chords.record import ChordRecord
+from flaskiq.chords.repair import recover
+from flaskiq.errors import ChordBusyError, ResultsDisabledError
+from flaskiq.runtime.loops.loop import Loop
+from flaskiq.store.store import Store
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 1_000
+"""Chords that are looked at in one turn, the oldest first."""
+
+
+class ChordWatch(Loop):
+    """Looks at the chords once in ``seconds``, in one of all workers.
+
+    ``recovers`` is whether it may repair. A younger chord than ``seconds`` is left alone: nearly
+    all end before anybody need look.
+    """
+
+    name = "chord watch"
+
+    def __init__(
+        self,
+        open_store: Callable[[], Store],
+        state: current.State,
+        seconds: float,
+        *,
+        recovers: bool,
+    ) -> None:
+        super().__init__(open_store)
+        self._state, self._seconds, self._recovers = state, seconds, recovers
+
+    def turn(self, store: Store) -> float:
+        """Look, if it is this worker's turn."""
+        if store.chords.take_turn(self._seconds * 0.9):
+            with self._state.app.app_context():
+                self._look(store)
+        return self._seconds
+
+    def _look(self, store: Store) -> None:
+        now, unfinished = time.time(), store.chords.unfinished()
+        old = store.chords.unfinished(before=now - self._seconds)[:AT_ONCE]
+        try:
+            found = [each.record for each in find(old)] if old else []
+        except ResultsDisabledError:
+            found = []
+        stuck = [each for each in found if each.is_stuck]
+        ages = [each.age(now) or 0.0 for each in found if not each.is_over]
+        over = sum(each.is_over for each in found)
+        store.chords.report(
+            {
+                "active": len(unfinished) - over,
+                "stuck": len(stuck),
+                "oldest_seconds": round(max(ages, default=0.0), 3),
+                "looked_at": now,
+            }
+        )
+        for each in stuck:
+            self._act(store, each)
+
+    def _act(self, store: Store, chord: ChordRecord) -> None:
+        if store.chords.tell(chord.id):
+            logger.error(
+                "Chord %s (%s) is stuck: %s, %s; flaskiq chords recover %s",
+                chord.id,
+                chord.body,
+                chord.verdict,
+                chord.reason,
+                chord.id,
+            )
+        if self._recovers:
+            try:
+                recover(chord.id)
+            except ChordBusyError as error:
+                logger.info("%s", error)
