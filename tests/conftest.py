@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from types import ModuleType
 
 import pytest
 import redis
+from addresses import import_app, no_address_in_the_environment  # noqa: F401 - a fixture
 from postgres import Postgres
 from processes import Process, Project
 from servers import Server, binary, required
@@ -58,10 +58,7 @@ def project(redis_url: str, tmp_path: Path) -> Iterator[Project]:
 
 @pytest.fixture(scope="session")
 def _sample(server: Server) -> ModuleType:
-    os.environ["CELERY_BROKER_URL"] = os.environ["CELERY_RESULT_BACKEND"] = server.url
-    import sample
-
-    return sample
+    return import_app("sample", server.url)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 import redis
-from addresses import import_app, no_address_of_other_tests  # noqa: F401 - a fixture
+from addresses import import_app
 from processes import Process, Project
 from servers import Server, required
 

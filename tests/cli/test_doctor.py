@@ -365,10 +365,7 @@ def test_a_message_that_nobody_can_read(clinic: Clinic, raw: str) -> None:
     assert (found["level"], found["what"]) == ("problem", "1 in queue default cannot be read")
 
 
-def test_a_job_of_protocol_1_has_its_name_elsewhere(
-    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("CELERY_BROKER_URL", raising=False)  # Celery goes by it, whatever it is told
+def test_a_job_of_protocol_1_has_its_name_elsewhere(clinic: Clinic) -> None:
     old = Celery(broker=clinic.server.url, set_as_current=False)
     old.conf.update(task_protocol=1, task_default_queue="default")
     with old.connection_for_write() as connection:

@@ -24,6 +24,8 @@ from waiting import until
 from flaskiq import api
 from flaskiq.cli.worker_record import Record
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 QUICK = ("--pool=threads", "--concurrency=1", "--without-mingle", "--without-gossip")

@@ -7,9 +7,9 @@ from types import ModuleType
 from typing import Any
 
 from fleet import LIB
+from overrides import OVERRIDES
 from processes import Project
 from redis import Redis
-from sample import OVERRIDES
 from waiting import until
 
 from flaskiq.store.store import Store

@@ -53,9 +53,9 @@ def test_a_rate_limit_is_kept_and_no_job_gets_lost(
     until(lambda: not any(map(jobs.processes.inflight, jobs.processes.live())), "acknowledged")
 
 
-def test_a_plain_task_may_have_one_limit_of_its_own(sample: ModuleType) -> None:
+def test_a_plain_task_may_have_one_limit_of_its_own(redis_url: str) -> None:
     """The app's default of the other would contradict it, and Celery would not send it."""
-    existing = Celery("existing", set_as_current=False)
+    existing = Celery("existing", broker=redis_url, set_as_current=False)
 
     def nothing() -> None: ...
 

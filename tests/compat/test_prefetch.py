@@ -7,8 +7,8 @@ from types import ModuleType
 from typing import Any
 
 from fleet import cut_workers
+from overrides import OVERRIDES
 from redis import Redis
-from sample import OVERRIDES
 from waiting import until
 
 from flaskiq.store.store import Store

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sample import OVERRIDES
+from overrides import OVERRIDES
 from servers import Server, binary
 
 

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from overrides import OVERRIDES
 from redis import Redis
-from sample import OVERRIDES
 from servers import Server
 
 BULK = """

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sample import OVERRIDES
+from overrides import OVERRIDES
 from servers import Server, binary, free_port
 
 FINITE = {OVERRIDES: json.dumps({"broker_connection_max_retries": 2})}

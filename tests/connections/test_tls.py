@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import trustme
 from fleet import debian_redis
-from sample import OVERRIDES
+from overrides import OVERRIDES
 from servers import Server
 
 WARNING = "is not verified"

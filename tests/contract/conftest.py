@@ -12,11 +12,7 @@ from uuid import uuid4
 
 import pytest
 import redis
-from addresses import (  # one is a fixture
-    ADDRESSES,
-    import_app,
-    no_address_of_other_tests,  # noqa: F401
-)
+from addresses import import_app
 from processes import Project
 from servers import Server, required
 from waiting import until
@@ -112,11 +108,8 @@ def start_in(
             **how.env,
         )
         # What is asked in the moment before it listens reaches nobody.
-        with pytest.MonkeyPatch.context() as patch:
-            for variable in ADDRESSES:
-                patch.delenv(variable, raising=False)
-            ask = contract_app.celery_app.control.inspect(destination=[name])
-            until(ask.ping, f"{name} listens")
+        ask = contract_app.celery_app.control.inspect(destination=[name])
+        until(ask.ping, f"{name} listens")
         return Node(name, queue or own, process, contract_app.celery_app, store)
 
     return start

@@ -223,6 +223,7 @@ def run(program: Project, command: str, chord_id: str = "") -> Done:
     return Done(done.returncode, done.stdout, done.stderr)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_with_a_healthy_chord(
     sample: ModuleType, store: Redis, program: Project, command: str
@@ -232,6 +233,7 @@ def test_with_a_healthy_chord(
     assert done.code == codes(command).healthy, done
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_with_a_stuck_chord(
     sample: ModuleType, store: Redis, program: Project, command: str

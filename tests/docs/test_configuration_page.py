@@ -194,13 +194,6 @@ class Site:
                 listener.join()
 
 
-@pytest.fixture(autouse=True)
-def _no_address_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Celery client goes by these variables, whatever it is told."""
-    for name in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"):
-        monkeypatch.delenv(name, raising=False)
-
-
 def site_in(folder: Path, url: str, program: str, place: str, given: dict[str, str]) -> Site:
     """Start a worker that finds ``given`` in a place."""
     store = redis.Redis.from_url(url, decode_responses=True)

@@ -13,12 +13,10 @@ from typing import Any
 import redis
 from celery.exceptions import SoftTimeLimitExceeded
 from flask import Flask, current_app
+from overrides import OVERRIDES
 
 from flaskiq import Discard, Flaskiq, Kill, Snooze, Worker, WorkerRegistry, current_job
 from flaskiq.job import Job
-
-OVERRIDES = "SAMPLE_CELERY"
-"""Environment variable with Celery settings in JSON, for one worker."""
 
 neighbour = Flask("neighbour")
 neighbour_celery = Flaskiq(

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from addresses import import_app, no_address_of_other_tests  # noqa: F401 - a fixture
+from addresses import import_app
 from postgres import Postgres
 from processes import Process, Project
 from servers import Server, required
