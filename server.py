@@ -1,6 +1,7 @@
 """The web side of the reference application: upload a CSV file, watch its job.
 
 - ``GET /``: the page.
+- ``GET /jobs/``: the dashboard, in development; see docs/dashboard.md for whom else to let in.
 - ``GET /api/``: health, ``{"status": "ok"}``.
 - ``POST /api/imports``: multipart field ``file``; answers 202 and ``{"job_id": ...}``.
 - ``GET /api/jobs/<id>``: what has become of the job; 404 for an id that was never handed out.
@@ -27,10 +28,12 @@ from celery_app import flask_app as app
 from celery_app import flaskiq
 from flaskiq import api
 from flaskiq.api import State
+from flaskiq.web.dashboard import dashboard
 from workers.data_processing_worker import DataProcessingWorker
 
 MEBIBYTE = 1024 * 1024
 
+app.register_blueprint(dashboard, url_prefix="/jobs")
 app.config["MAX_CONTENT_LENGTH"] = 32 * MEBIBYTE
 cast("DefaultJSONProvider", app.json).sort_keys = False  # columns in the order of the file
 

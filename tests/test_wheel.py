@@ -100,6 +100,8 @@ def test_the_wheel_holds_the_package_and_its_licence(wheel: Path) -> None:
     tops = {name.partition("/")[0] for name in names}
     assert {top.partition("-")[0] for top in tops} == {"flaskiq"}
     assert "flaskiq/py.typed" in names
+    assert "flaskiq/web/dashboard/templates/flaskiq/base.html" in names
+    assert "flaskiq/web/dashboard/assets/dashboard.css" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert sorted(
         path.relative_to(ROOT / "src").as_posix()

@@ -26,7 +26,7 @@ from flaskiq.registry import WorkerRegistry, describe
 from flaskiq.runtime import bootsteps, context, control, executor, pools, prefetch, program  # noqa: F401 - connect Celery's signals
 from flaskiq.runtime.loops import shared
 from flaskiq.runtime.task import adapt_limits, worker_task
-from flaskiq.settings import Settings
+from flaskiq.settings import Settings, kinds
 from flaskiq.settings.kinds import resolve
 from flaskiq.tenancy.after_commit import Transactions
 from flaskiq.tenancy.sessions import Sessions
@@ -85,12 +85,21 @@ class Flaskiq:
     Celery's default app. An existing Celery app is adopted with ``Flaskiq(app, celery=existing)``:
     its own settings win over Flaskiq's defaults, and its tasks run in the app context too.
 
+    ``dashboard="/jobs"`` serves the dashboard there (``docs/dashboard.md``).
+
     Settings: ``docs/settings.md``.
     """
 
-    def __init__(self, app: Flask | None = None, *, celery: Celery | None = None) -> None:
+    def __init__(
+        self,
+        app: Flask | None = None,
+        *,
+        celery: Celery | None = None,
+        dashboard: str | None = None,
+    ) -> None:
         self._states: WeakSet[AppState] = WeakSet()
         self._handlers = Handlers()
+        self._dashboard = dashboard
         self._app = app  # or it could be collected within `Flaskiq(Flask("shop")).celery`
         if app is not None:
             self.init_app(app, celery=celery)
@@ -144,6 +153,16 @@ class Flaskiq:
         current.attach(celery, state)
         if current.remember(state):
             celery.set_default()
+        self._mount_dashboard(app, settings)
+
+    def _mount_dashboard(self, app: Flask, settings: Settings) -> None:
+        prefix = self._dashboard or settings["FLASKIQ_DASHBOARD"]
+        if prefix is None:
+            return
+        from flaskiq.web.dashboard import dashboard, guard  # most apps' workers need none of it
+
+        guard.rule_of(settings)
+        app.register_blueprint(dashboard, url_prefix=kinds.PREFIX.parse(prefix))
 
     @property
     def celery(self) -> Celery:

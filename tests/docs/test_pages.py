@@ -255,6 +255,15 @@ def test_the_page_about_chords_runs(project: Project) -> None:
         run(project, script, "import celery_app; celery_app.flask_app.app_context().push()")
 
 
+# dashboard.md
+
+
+def test_the_page_about_the_dashboard_runs(project: Project) -> None:
+    write(project, "dashboard.md")
+    for script in scripts("dashboard.md"):
+        run(project, script, "from flask import Flask; from flaskiq import Flaskiq")
+
+
 # workers.md
 
 

@@ -20,6 +20,7 @@ from flaskiq.api.find import cancel, find
 from flaskiq.api.flow import Flow, Look, flows
 from flaskiq.api.in_flight import InFlight
 from flaskiq.api.job_record import JobRecord
+from flaskiq.api.numbers import numbers
 from flaskiq.api.processes import Process, ProcessSet, RunningJob, running
 from flaskiq.api.queue import Queue
 from flaskiq.api.sets import DeadSet, RetrySet, ScheduledSet
@@ -27,6 +28,7 @@ from flaskiq.api.stats import Stats, Times
 from flaskiq.api.status import Status, status
 from flaskiq.job import State
 from flaskiq.store.batches import BatchRecord
+from flaskiq.store.numbers import Numbers
 
 __all__ = [
     "Backlog",
@@ -40,6 +42,7 @@ __all__ = [
     "InFlight",
     "JobRecord",
     "Look",
+    "Numbers",
     "Process",
     "ProcessSet",
     "Queue",
@@ -56,6 +59,7 @@ __all__ = [
     "cron_preview",
     "find",
     "flows",
+    "numbers",
     "running",
     "status",
 ]

@@ -51,6 +51,12 @@ def _switch(value: Any) -> bool:
     return _SWITCH[str(value).strip().lower()]
 
 
+def _prefix(value: Any) -> str:
+    if not re.fullmatch(r"(/[\w.~-]+)+/?", value):
+        raise ValueError(value)
+    return str(value).rstrip("/")
+
+
 def _number(value: Any) -> float:
     number = float(value)
     if isinstance(value, bool) or not math.isfinite(number):
@@ -293,6 +299,7 @@ VARIABLES = Kind(
     "fields with settings of PostgreSQL such as organization_id=app.current_organization",
     _variables,
 )
+PREFIX = Kind("the beginning of a path such as /jobs", _prefix)
 OBJECT = Kind("a function, or its place such as shop.users:current", _object)
 LOG_FORMAT = Kind("a format of Python's logging such as [%(levelname)s] %(message)s", _log_format)
 OPTIONS = Kind("options as on the command line, quotes closed", _options)

@@ -153,6 +153,19 @@ TABLE: tuple[Setting, ...] = (
         "Whether workers run the scheduler, too; one of all leads.",
     ),
     Setting(
+        "FLASKIQ_DASHBOARD",
+        None,
+        kinds.PREFIX,
+        "Where the dashboard is served; nowhere without it.",
+    ),
+    Setting(
+        "FLASKIQ_DASHBOARD_ACCESS",
+        None,
+        kinds.OBJECT,
+        "Says what whoever asks may do in the dashboard, such as shop.users:may; it returns none, "
+        "read, operate or the acts that are allowed. Without it nobody may, but in development.",
+    ),
+    Setting(
         "FLASKIQ_CHORD_WATCH",
         30,
         kinds.SECONDS,

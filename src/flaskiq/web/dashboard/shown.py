@@ -1,0 +1,111 @@
+"""How values are shown in a page."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from datetime import datetime, timezone
+from typing import Any
+
+from markupsafe import Markup, escape
+
+MOST = 20_000
+"""Characters of arguments and the like that are shown."""
+
+_SECRET = re.compile(
+    r"pass(word|wd|phrase)?|secret|token|api_?key|credential|authorization", re.IGNORECASE
+)
+
+HIDDEN, NOTHING = "•••", "-"
+
+
+def ago(at: float | None) -> Markup:
+    """A point in time, as how long it is ago or ahead; its full form shows on hover."""
+    if at is None:
+        return escape(NOTHING)
+    full = datetime.fromtimestamp(at, timezone.utc).isoformat(" ", "seconds")
+    seconds = time.time() - at
+    text = f"{span(seconds)} ago" if seconds >= 0 else f"in {span(-seconds)}"
+    return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(full, text)
+
+
+def span(seconds: float | None) -> str:
+    """A span of time as people say it."""
+    if seconds is None:
+        return NOTHING
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+
+
+def size(count: float | None) -> str:
+    """Bytes as people say them."""
+    if count is None:
+        return NOTHING
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}"
+        count /= 1024
+    return f"{count:.1f} GiB"
+
+
+def number(value: float | None) -> str:
+    """A number with its thousands apart."""
+    return NOTHING if value is None else f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+
+
+def redacted(value: Any) -> Any:
+    """Return a value without what is named like a secret, at any depth."""
+    if isinstance(value, dict):
+        return {
+            key: HIDDEN if _SECRET.search(str(key)) else redacted(each)
+            for key, each in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [redacted(each) for each in value]
+    return value
+
+
+def pretty(value: Any) -> str:
+    """Return a value as JSON over several lines, without secrets and not without end."""
+    text = json.dumps(redacted(value), default=str, ensure_ascii=False, indent=2)
+    return text if len(text) <= MOST else f"{text[:MOST]}\n… {len(text) - MOST:,} characters more"
+
+
+def short(value: Any, most: int = 100) -> str:
+    """Return a value as JSON in one line that fits a cell."""
+    text = json.dumps(redacted(value), default=str, ensure_ascii=False)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def call(args: Any, kwargs: Any) -> str:
+    """Return arguments as they are written in a call, without secrets."""
+    if args is None:
+        return "unreadable"
+    given = [short(value, 60) for value in args]
+    given += [f"{name}={short(value, 60)}" for name, value in redacted(kwargs or {}).items()]
+    text = ", ".join(given)
+    return text if len(text) <= 120 else f"{text[:119]}…"
+
+
+def plain(worker: str | None) -> Markup:
+    """The name of a Worker, its last part in front of the eye."""
+    if not worker:
+        return Markup("<i>unreadable</i>")
+    package, _, name = worker.rpartition(".")
+    shown = Markup('<span class="quiet">{}.</span>').format(package) if package else ""
+    return Markup("{}<b>{}</b>").format(shown, escape(name))
+
+
+FILTERS = {
+    "ago": ago,
+    "span": span,
+    "size": size,
+    "number": number,
+    "pretty": pretty,
+    "plain": plain,
+}
