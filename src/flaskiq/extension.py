@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from flaskiq.job import Job
-    from flaskiq.runtime.loops.loop import Loop
     from flaskiq.store.store import Store
     from flaskiq.worker import Worker
 
@@ -231,34 +230,12 @@ def _load_workers(sender: Celery, **_: Any) -> None:
             state.registry.load()
 
 
-def _further_loops(settings: Settings) -> list[Callable[[Celery], Loop]]:
-    loops: list[Callable[[Celery], Loop]] = []
-    if settings["FLASKIQ_BEAT_IN_WORKER"]:
-        loops.append(_make_beat)
-    if settings["FLASKIQ_CHORD_WATCH"]:
-        loops.append(_make_chord_watch)
-    return loops
-
-
-def _make_chord_watch(celery: Celery) -> Loop:
-    from flaskiq.chords.watch import (
-        ChordWatch,  # with the api, which no other process of a job needs
-    )
-
-    state = current.state_of(celery)
-    assert state is not None
-    return ChordWatch(
-        partial(open_store, celery),
-        state,
-        state.settings["FLASKIQ_CHORD_WATCH"],
-        recovers=state.settings["FLASKIQ_CHORD_RECOVER"],
-    )
-
-
-def _make_beat(celery: Celery) -> Loop:
-    from flaskiq.cron.loop import Beat  # it needs much that no other process needs
-
-    return Beat(celery)
+def _further_loops(settings: Settings) -> list[str]:
+    loops = {
+        "FLASKIQ_BEAT_IN_WORKER": "flaskiq.cron.loop:Beat",
+        "FLASKIQ_CHORD_WATCH": "flaskiq.chords.watch:watch_of",
+    }
+    return [loop for setting, loop in loops.items() if settings[setting]]
 
 
 def _log_workers(app: Celery) -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
+
+from celery import Celery
 
 from flaskiq import current
+from flaskiq.broker.connection import open_store
 from flaskiq.chords.monitor import find
 from flaskiq.chords.record import ChordRecord
 from flaskiq.chords.repair import recover
@@ -83,3 +87,15 @@ class ChordWatch(Loop):
                 recover(chord.id)
             except ChordBusyError as error:
                 logger.info("%s", error)
+
+
+def watch_of(celery: Celery) -> ChordWatch:
+    """Return the watch of an app, not started yet."""
+    state = current.state_of(celery)
+    assert state is not None
+    return ChordWatch(
+        partial(open_store, celery),
+        state,
+        state.settings["FLASKIQ_CHORD_WATCH"],
+        recovers=state.settings["FLASKIQ_CHORD_RECOVER"],
+    )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
 from celery import Celery
+from kombu.utils.imports import symbol_by_name
 
 from flaskiq.runtime.death import Verdict
 from flaskiq.runtime.failures import fail
@@ -14,8 +15,16 @@ from flaskiq.runtime.loops.promoter import Promoter
 from flaskiq.runtime.loops.reaper import Reaper
 from flaskiq.store.store import Store
 
-further: WeakKeyDictionary[Celery, list[Callable[[Celery], Loop]]] = WeakKeyDictionary()
-"""What makes the other loops that the workers of an app are to run."""
+further: WeakKeyDictionary[Celery, list[str]] = WeakKeyDictionary()
+"""The other loops that the workers of an app are to run: ``module:what makes one of a Celery app``.
+
+By name, since they need much that no other process needs.
+"""
+
+
+def load(celery: Celery) -> list[Callable[[Celery], Loop]]:
+    """Import what makes the other loops."""
+    return [symbol_by_name(each) for each in further.get(celery, ())]
 
 
 def shared_loops(celery: Celery, open_store: Callable[[], Store]) -> list[Loop]:
@@ -25,5 +34,5 @@ def shared_loops(celery: Celery, open_store: Callable[[], Store]) -> list[Loop]:
     def tell(verdict: Verdict) -> None:
         fail(celery, verdict.job_id, verdict.message, verdict.error)
 
-    own = [make(celery) for make in further.get(celery, ())]
+    own = [make(celery) for make in load(celery)]
     return [Promoter(open_store), Reaper(open_store, ttl, tell), *own]

@@ -26,6 +26,7 @@ import billiard.util
 import kombu.asynchronous
 from celery import Celery, platforms, signals
 
+from flaskiq.runtime.loops import shared
 from flaskiq.runtime.pool.child import Child, Spec, boot
 from flaskiq.runtime.pool.slots import Memory
 from flaskiq.runtime.pools import TEMPLATE
@@ -58,7 +59,7 @@ class Template:
     def fork(cls, app: Celery, memory: Memory) -> Template:
         """Make one of this process, before it has threads, connections or an event loop."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        _prepare_sharing()
+        _prepare_sharing(app)
         pid = os.fork()
         if not pid:
             ours.close()
@@ -154,12 +155,12 @@ def become(worker: Any) -> None:
     if not worker._custom_logging and worker.redirect_stdouts:  # noqa: SLF001
         worker.app.log.redirect_stdouts(worker.redirect_stdouts_level)
     sock = socket.socket(fileno=fd)
-    _prepare_sharing()
+    _prepare_sharing(worker.app)
     sock.send(READY)
     serve(worker.app, Memory(threads, fd=memory), sock)
 
 
-def _prepare_sharing() -> None:
+def _prepare_sharing(app: Celery) -> None:
     """Load what every child needs, and let no garbage collection write to what is there now.
 
     Processes share a page of memory until one of them writes to it, and a collection writes to
@@ -167,6 +168,7 @@ def _prepare_sharing() -> None:
     """
     for name in _NEEDED:
         import_module(name)
+    shared.load(app)
     script.preload()
     gc.collect()
     gc.freeze()
