@@ -227,4 +227,5 @@ def test_the_numbers(jobs: ModuleType, store: Redis) -> None:
     store.hset("flaskiq:counters", mapping={"done": 5, "retried": 2, "dead": 1, "snoozed": 1})
     found = api.numbers()
     assert found._replace(queues={}) == api.Numbers(9, 3, 0, 4, 0, 1, 0, 0, {})
-    assert found.queues == {"critical": 0, "default": 3, "low": 1}
+    # Another test may have made the app know a further queue.
+    assert {**found.queues, "away": 0} == {"critical": 0, "default": 3, "low": 1, "away": 0}
