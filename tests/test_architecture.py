@@ -18,7 +18,7 @@ PACKAGE = Path(flaskiq.__file__).parent
 STAGES = {
     "words": (
         "errors", "moments", "arguments", "backoff", "job", "message", "endings",
-        "failure", "handlers", "histogram", "tally",
+        "failure", "handlers", "histogram", "number", "tally",
         "cron.expression", "cron.policy", "options", "settings", "tenant", "current",
     ),
     "store": ("store",),

@@ -11,6 +11,7 @@ from flaskiq import histogram
 Ending = Literal["done", "retried", "snoozed", "dead", "discarded", "cancelled"]
 """How an attempt can end."""
 
+ENDINGS: tuple[Ending, ...] = ("done", "retried", "snoozed", "dead", "discarded", "cancelled")
 FAILED: tuple[Ending, ...] = ("retried", "dead")
 FINAL: tuple[Ending, ...] = ("done", "dead", "discarded", "cancelled")
 """No attempt follows."""
@@ -54,6 +55,16 @@ class Batch(NamedTuple):
 def field(*parts: str) -> str:
     """The name of a count: ``done``, ``queue|low|done``, ``worker|shop.Add|12``."""
     return "|".join(parts)
+
+
+def processed(counts: Mapping[str, int]) -> int:
+    """How many attempts have ended."""
+    return sum(counts.get(ending, 0) for ending in ENDINGS)
+
+
+def failed(counts: Mapping[str, int]) -> int:
+    """How many of them have failed."""
+    return sum(counts.get(ending, 0) for ending in FAILED)
 
 
 class Tally:

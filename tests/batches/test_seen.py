@@ -23,10 +23,10 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def run(batch_server: Server) -> Run:
+def run(own_server: Server) -> Run:
     """Run ``flaskiq batches``."""
     program = Path(sys.executable).parent / "flaskiq"
-    env = {"CELERY_BROKER_URL": batch_server.url, "PYTHONPATH": LIB, "PATH": "/usr/bin"}
+    env = {"CELERY_BROKER_URL": own_server.url, "PYTHONPATH": LIB, "PATH": "/usr/bin"}
 
     def run(*words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
@@ -58,9 +58,9 @@ def test_the_command(jobs: ModuleType, store: Redis, run: Run) -> None:
     assert "No batch nonsense is known" in run("show", "nonsense", code=1).stderr
 
 
-def test_the_route(jobs: ModuleType, store: Redis, batch_server: Server) -> None:
+def test_the_route(jobs: ModuleType, store: Redis, own_server: Server) -> None:
     app = Flask("route")
-    app.config.update(CELERY_BROKER_URL=batch_server.url, FLASKIQ_WORKERS=[])
+    app.config.update(CELERY_BROKER_URL=own_server.url, FLASKIQ_WORKERS=[])
     Flaskiq(app)
     app.register_blueprint(web.batches)
 

@@ -1,85 +1,23 @@
-"""Fixtures: the application of these tests, and its workers."""
+"""Fixtures: the application of these tests, its workers, and stock ones."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-import redis
-from addresses import import_app
 from command import Command
+from own_app import fixtures
 from processes import Process, Project
-from servers import Server, required
 
 LIB = Path(__file__).parent / "lib"
-sys.path.append(str(LIB))
 
-
-@pytest.fixture(scope="session")
-def chord_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server for these tests alone."""
-    server = Server(required(), tmp_path_factory.mktemp("chords-valkey"))
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="session")
-def _chord_app(chord_server: Server) -> ModuleType:
-    return import_app("chord_app", chord_server.url)
+own_server, own_app, store, jobs, folder, start = fixtures("chord_app", LIB)
 
 
 @pytest.fixture
-def redis_client(chord_server: Server) -> Iterator[redis.Redis]:
-    """A client of the empty server."""
-    with chord_server.client() as client:
-        client.flushall()
-        yield client
-
-
-@pytest.fixture
-def jobs(_chord_app: ModuleType, redis_client: redis.Redis) -> Iterator[ModuleType]:
-    """The application ``lib/chord_app.py``, its app context pushed, its server empty."""
-    with _chord_app.app.app_context():
-        yield _chord_app
-
-
-@pytest.fixture
-def folder(chord_server: Server, tmp_path: Path) -> Iterator[Project]:
-    """Where its processes run."""
-    project = Project(
-        tmp_path,
-        {
-            "CELERY_BROKER_URL": chord_server.url,
-            "CELERY_RESULT_BACKEND": chord_server.url,
-            "FLASKIQ_APP": "chord_app:celery_app",
-            "PYTHONPATH": str(LIB),
-            "FLASKIQ_HEARTBEAT_TTL": "2",
-        },
-    )
-    yield project
-    project.end()
-
-
-@pytest.fixture
-def start(jobs: ModuleType, folder: Project) -> Callable[..., Process]:
-    """Start workers of the application."""
-
-    def start(*options: str, name: str = "chords", **env: str) -> Process:
-        quick = (f"--name={name}", "--without-mingle", "--without-gossip")
-        process = folder.start(
-            "flaskiq", "worker", "start", *quick, *(options or ("-c", "2")), **env
-        )
-        process.wait_for(" ready.")
-        return process
-
-    return start
-
-
-@pytest.fixture
-def start_stock(jobs: ModuleType, folder: Project, chord_server: Server) -> Callable[..., Process]:
+def start_stock(jobs: ModuleType, folder: Project) -> Callable[..., Process]:
     """Start a worker of Celery's own that knows nothing of Flaskiq, acknowledging early."""
     folder.write("stock_chords.py", STOCK)
 

@@ -27,13 +27,13 @@ def test_results_in_one_form() -> None:
 
 
 def test_parallel_where_jobs_are_eager(
-    jobs: ModuleType, redis_client: Redis, monkeypatch: pytest.MonkeyPatch
+    jobs: ModuleType, store: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(jobs.celery_app.conf.changes, "task_always_eager", True)
     first, second = parallel([jobs.Double.s(1), jobs.Fail], jobs.Collect.s("eager")).get()
     assert first == 2
     assert (second["status"], second["error"]) == ("failed", "broken")
-    assert redis_client.llen("ran:eager") == 1
+    assert store.llen("ran:eager") == 1
 
 
 @pytest.mark.parametrize(
@@ -50,13 +50,13 @@ def test_parallel_without_jobs(jobs: ModuleType, start: Start) -> None:
     assert parallel([], jobs.Collect).get(timeout=20) == []
 
 
-def test_what_is_held_back_is_shown(jobs: ModuleType, redis_client: Redis, start: Start) -> None:
+def test_what_is_held_back_is_shown(jobs: ModuleType, store: Redis, start: Start) -> None:
     result = parallel([jobs.Hold.s("x", n) for n in range(5)], jobs.Collect, limit=2)
-    assert redis_client.llen("default") == 2
+    assert store.llen("default") == 2
     (found,) = unfinished()
     places = [str(part.place) for part in found.missing]
     assert places == ["ready default"] * 2 + ["held back"] * 3
     assert (found.limit, found.is_stuck) == (2, False)
     start("-c", "4")
-    redis_client.set("go:x", 1)
+    store.set("go:x", 1)
     assert result.get(timeout=20) == list(range(5))

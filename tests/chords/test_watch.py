@@ -32,11 +32,11 @@ def lost_chord(jobs: ModuleType, store: Redis, *more: Any) -> Any:
     return result
 
 
-def test_it_tells_of_a_stuck_chord(jobs: ModuleType, redis_client: Redis, start: Start) -> None:
+def test_it_tells_of_a_stuck_chord(jobs: ModuleType, store: Redis, start: Start) -> None:
     worker = start(FLASKIQ_CHORD_WATCH="1")
     result = chord(group(jobs.Double.s(1), jobs.Hold.s("x")), jobs.Collect.s())()
-    until(lambda: redis_client.get("held:x") == "1", "it runs")
-    redis_client.delete(f"celery-taskset-meta-{result.parent.id}.s")
+    until(lambda: store.get("held:x") == "1", "it runs")
+    store.delete(f"celery-taskset-meta-{result.parent.id}.s")
     until(lambda: watched().get("stuck") == 1, "it was seen")
     assert watched()["active"] == 1
     assert watched()["oldest_seconds"] > 1
@@ -46,8 +46,8 @@ def test_it_tells_of_a_stuck_chord(jobs: ModuleType, redis_client: Redis, start:
     }  # fmt: skip
 
 
-def test_it_recovers_if_it_may(jobs: ModuleType, redis_client: Redis, start: Start) -> None:
-    result = lost_chord(jobs, redis_client)
+def test_it_recovers_if_it_may(jobs: ModuleType, store: Redis, start: Start) -> None:
+    result = lost_chord(jobs, store)
     start(FLASKIQ_CHORD_WATCH="1", FLASKIQ_CHORD_RECOVER="true")
     assert result.get(timeout=30) == [2, 4]
     (act,) = current.state().store.chords.acts()
@@ -73,9 +73,9 @@ def test_without_chords_the_program_says_so(run: Command, jobs: ModuleType) -> N
 
 
 def test_the_life_of_a_stuck_chord(
-    run: Command, jobs: ModuleType, redis_client: Redis, start: Start
+    run: Command, jobs: ModuleType, store: Redis, start: Start
 ) -> None:
-    result = lost_chord(jobs, redis_client)
+    result = lost_chord(jobs, store)
     chord_id, part = result.parent.id, result.parent.results[0].id
     found = run.json("chords", "status")
     assert (found["active"], found["stuck"]) == (1, 1)
@@ -101,25 +101,25 @@ def test_the_life_of_a_stuck_chord(
     assert shown.count("SUCCESS") == 2
 
 
-def test_revoke_and_its_dry_run(run: Command, jobs: ModuleType, redis_client: Redis) -> None:
-    result = lost_chord(jobs, redis_client)
+def test_revoke_and_its_dry_run(run: Command, jobs: ModuleType, store: Redis) -> None:
+    result = lost_chord(jobs, store)
     assert "would revoke" in run("chords", "revoke", "--max-hours", "1", "--dry-run").out
     assert result.state == "PENDING"
     assert "revoke" in run("chords", "revoke", "--max-hours", "1", "--yes").out
     assert result.state == "FAILURE"
-    assert redis_client.llen("default") == 0
+    assert store.llen("default") == 0
     run("chords", "check")
 
 
-def test_clean_counts_first(run: Command, jobs: ModuleType, redis_client: Redis) -> None:
-    stuck = lost_chord(jobs, redis_client)
+def test_clean_counts_first(run: Command, jobs: ModuleType, store: Redis) -> None:
+    stuck = lost_chord(jobs, store)
     healthy = chord(group(jobs.Double.s(1), jobs.Double.s(2)), jobs.Collect.s())()
     jobs.Double.perform_async(9)
     said = run("chords", "clean", code=1).out
     assert said == "Would clean 2 parts of 1 chord; add --force.\n"
-    assert redis_client.llen("default") == 4
+    assert store.llen("default") == 4
     assert run.json("chords", "clean", "--force")["parts"] == 2
-    assert (stuck.state, healthy.state, redis_client.llen("default")) == ("FAILURE", "PENDING", 3)
+    assert (stuck.state, healthy.state, store.llen("default")) == ("FAILURE", "PENDING", 3)
     found = run.json("chords", "clean", "--force", "--all-queues")
     assert (found["parts"], found["queues"]["default"]) == (2, 1)
     assert (healthy.state, api.Queue("default").size) == ("FAILURE", 0)
@@ -144,10 +144,8 @@ def test_without_redis_results(run: Command, folder: Project) -> None:
 
 
 @pytest.mark.parametrize("name", ["requeue", "fail"])
-def test_two_repairs_at_once(
-    jobs: ModuleType, redis_client: Redis, run: Command, name: str
-) -> None:
-    result = lost_chord(jobs, redis_client)
+def test_two_repairs_at_once(jobs: ModuleType, store: Redis, run: Command, name: str) -> None:
+    result = lost_chord(jobs, store)
     chords = current.state().store.chords
     words = ["chords", "recover", result.parent.id, *(["--fail"] if name == "fail" else [])]
     with chords.lock(result.parent.id, 60):

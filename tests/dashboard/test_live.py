@@ -2,42 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from selenium.webdriver import Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service
+from chromium import chromium
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from waiting import until
 from werkzeug.serving import make_server
-
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--window-size=1250,900",
-)  # fmt: skip
 
 
 @pytest.fixture
 def chrome(tmp_path: Path) -> Iterator[Chrome]:
     """Debian's chromium."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        message = "no browser: install chromium and chromium-driver"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    options = ChromeOptions()
-    options.binary_location = chromium
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'chromium'}"):
-        options.add_argument(flag)
-    browser = Chrome(options=options, service=Service(driver))
-    yield browser
-    browser.quit()
+    yield from chromium(tmp_path / "chromium")
 
 
 @pytest.fixture

@@ -127,7 +127,7 @@ def test_pausing_a_queue(browser: Browser, jobs: ModuleType) -> None:
 def test_a_process_and_what_runs_in_it(
     browser: Browser, jobs: ModuleType, store: Redis, start: Start
 ) -> None:
-    start()
+    start("-c", "1")
     job = jobs.Hold.perform_async()
     until(lambda: len(api.running()) == 1, "it runs")
     text = browser.get("/busy")

@@ -25,14 +25,14 @@ def client_of(server: Server, **config: Any) -> FlaskClient:
     return app.test_client()
 
 
-def test_without_a_rule_nobody_may_but_in_development(dashboard_server: Server) -> None:
-    refused = client_of(dashboard_server).get("/admin/jobs/")
+def test_without_a_rule_nobody_may_but_in_development(own_server: Server) -> None:
+    refused = client_of(own_server).get("/admin/jobs/")
     assert refused.status_code == 403
     assert "FLASKIQ_DASHBOARD_ACCESS=shop.users:may" in refused.text
-    assert "redis://" not in refused.text.replace(dashboard_server.url, "")
-    opened = client_of(dashboard_server, FLASKIQ_ENV="development").get("/admin/jobs/")
+    assert "redis://" not in refused.text.replace(own_server.url, "")
+    opened = client_of(own_server, FLASKIQ_ENV="development").get("/admin/jobs/")
     assert opened.status_code == 200
-    assert client_of(dashboard_server, DEBUG=True).get("/admin/jobs/").status_code == 200
+    assert client_of(own_server, DEBUG=True).get("/admin/jobs/").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -42,8 +42,8 @@ def test_without_a_rule_nobody_may_but_in_development(dashboard_server: Server) 
         ({"pause"}, 200, 303), ({"retry"}, 200, 403), ([], 200, 403),
     ],
 )  # fmt: skip
-def test_what_a_rule_lets_do(dashboard_server: Server, answer: Any, sees: int, acts: int) -> None:
-    client = client_of(dashboard_server, FLASKIQ_DASHBOARD_ACCESS=lambda: answer)
+def test_what_a_rule_lets_do(own_server: Server, answer: Any, sees: int, acts: int) -> None:
+    client = client_of(own_server, FLASKIQ_DASHBOARD_ACCESS=lambda: answer)
     page = client.get("/admin/jobs/queues")
     assert page.status_code == sees
     assert ("Pause</button>" in page.text) == (acts == 303)
@@ -57,15 +57,15 @@ def _token(client: FlaskClient) -> str:
     return "known"
 
 
-def test_a_rule_that_answers_nonsense(dashboard_server: Server) -> None:
-    client = client_of(dashboard_server, FLASKIQ_DASHBOARD_ACCESS=lambda: "all", TESTING=True)
+def test_a_rule_that_answers_nonsense(own_server: Server) -> None:
+    client = client_of(own_server, FLASKIQ_DASHBOARD_ACCESS=lambda: "all", TESTING=True)
     with pytest.raises(SettingError, match="the rule has returned 'all'"):
         client.get("/admin/jobs/")
 
 
-def test_a_rule_that_is_not_there(dashboard_server: Server) -> None:
+def test_a_rule_that_is_not_there(own_server: Server) -> None:
     with pytest.raises(SettingError, match="FLASKIQ_DASHBOARD_ACCESS = 'shop:may' cannot be"):
-        client_of(dashboard_server, FLASKIQ_DASHBOARD_ACCESS="shop:may")
+        client_of(own_server, FLASKIQ_DASHBOARD_ACCESS="shop:may")
 
 
 @pytest.mark.parametrize(
@@ -84,9 +84,9 @@ def test_a_rule_that_is_not_there(dashboard_server: Server) -> None:
     ],
 )
 def test_requests_of_other_sites(
-    dashboard_server: Server, headers: dict[str, str], with_token: bool, code: int
+    own_server: Server, headers: dict[str, str], with_token: bool, code: int
 ) -> None:
-    client = client_of(dashboard_server, DEBUG=True)
+    client = client_of(own_server, DEBUG=True)
     fields: Fields = {"act": "pause", "queue": "low"}
     known = _token(client)
     if with_token:
@@ -99,9 +99,9 @@ def test_requests_of_other_sites(
     ("headers", "code"), [(OURS, 303), ({}, 403), ({"Sec-Fetch-Site": "cross-site"}, 403)]
 )
 def test_without_a_secret_key_the_browser_is_asked(
-    dashboard_server: Server, headers: dict[str, str], code: int
+    own_server: Server, headers: dict[str, str], code: int
 ) -> None:
-    client = client_of(dashboard_server, DEBUG=True, SECRET_KEY=None)
+    client = client_of(own_server, DEBUG=True, SECRET_KEY=None)
     fields = {"act": "pause", "queue": "low"}
     answer = client.post("/admin/jobs/queues", data=fields, headers=headers)
     assert answer.status_code == code
@@ -155,7 +155,7 @@ def test_other_pages_of_the_app_are_left_alone(browser: Browser, jobs: Any) -> N
 
 
 @pytest.mark.parametrize("prefix", ["jobs", "/a b", "", "/"])
-def test_a_place_that_is_none(dashboard_server: Server, prefix: str) -> None:
+def test_a_place_that_is_none(own_server: Server, prefix: str) -> None:
     app = Flask("odd")
     app.config.update(FLASKIQ_WORKERS=[], FLASKIQ_DASHBOARD=prefix)
     if prefix == "":

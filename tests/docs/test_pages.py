@@ -222,36 +222,15 @@ def test_the_inspection_api_runs(project: Project) -> None:
         run(project, script)
 
 
-# tenancy.md
+# tenancy.md, batches.md, chords.md
 
 
-def test_the_page_about_tenants_runs(project: Project) -> None:
-    write(project, "tenancy.md")
+@pytest.mark.parametrize("page", ["tenancy.md", "batches.md", "chords.md"])
+def test_a_page_about_the_reference_application_runs(project: Project, page: str) -> None:
+    write(project, page)
     shutil.copy(ROOT / "celery_app.py", project.folder)
     project.worker("celery_app", "--pool=threads", "--concurrency=2")
-    for script in scripts("tenancy.md"):
-        run(project, script, "import celery_app; celery_app.flask_app.app_context().push()")
-
-
-# batches.md
-
-
-def test_the_page_about_batches_runs(project: Project) -> None:
-    write(project, "batches.md")
-    shutil.copy(ROOT / "celery_app.py", project.folder)
-    project.worker("celery_app", "--pool=threads", "--concurrency=2")
-    for script in scripts("batches.md"):
-        run(project, script, "import celery_app; celery_app.flask_app.app_context().push()")
-
-
-# chords.md
-
-
-def test_the_page_about_chords_runs(project: Project) -> None:
-    write(project, "chords.md")
-    shutil.copy(ROOT / "celery_app.py", project.folder)
-    project.worker("celery_app", "--pool=threads", "--concurrency=2")
-    for script in scripts("chords.md"):
+    for script in scripts(page):
         run(project, script, "import celery_app; celery_app.flask_app.app_context().push()")
 
 

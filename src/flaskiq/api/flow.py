@@ -12,9 +12,9 @@ from flaskiq import current
 from flaskiq.api.backlog import Backlog, by_worker
 from flaskiq.api.processes import RunningJob, running
 from flaskiq.api.queue import Queue
-from flaskiq.api.stats import ENDINGS, Stats, Times
+from flaskiq.api.stats import Stats, Times
 from flaskiq.store.statistics import Counts
-from flaskiq.tally import FAILED, field
+from flaskiq.tally import ENDINGS, FAILED, field
 
 MINUTES = 5
 """Of so many minutes are the run times, and the Workers that are shown."""

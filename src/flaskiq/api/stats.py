@@ -10,9 +10,7 @@ from datetime import date
 from flaskiq import current, histogram
 from flaskiq.api.processes import running
 from flaskiq.store.statistics import Counts
-from flaskiq.tally import FAILED, Ending, field
-
-ENDINGS: tuple[Ending, ...] = ("done", "retried", "snoozed", "dead", "discarded", "cancelled")
+from flaskiq.tally import ENDINGS, failed, field, processed
 
 
 @dataclass(frozen=True)
@@ -30,12 +28,12 @@ class Times:
     @property
     def processed(self) -> int:
         """Attempts that ended in any way."""
-        return sum(self.endings.values())
+        return processed(self.endings)
 
     @property
     def failed(self) -> int:
         """Attempts that failed."""
-        return sum(self.endings.get(each, 0) for each in FAILED)
+        return failed(self.endings)
 
 
 class Stats:
@@ -51,12 +49,12 @@ class Stats:
     @property
     def processed(self) -> int:
         """Attempts that have ended since the beginning."""
-        return _processed(self._statistics.totals())
+        return processed(self._statistics.totals())
 
     @property
     def failed(self) -> int:
         """Attempts that have failed since the beginning."""
-        return _failed(self._statistics.totals())
+        return failed(self._statistics.totals())
 
     @property
     def endings(self) -> dict[str, int]:
@@ -96,7 +94,7 @@ class Stats:
     def days(self, count: int = 7) -> dict[date, tuple[int, int]]:
         """Attempts of the last days (UTC), today first: how many ended, how many failed."""
         found = self._statistics.days(count)
-        return {day: (_processed(counts), _failed(counts)) for day, counts in found.items()}
+        return {day: (processed(counts), failed(counts)) for day, counts in found.items()}
 
     def workers(self, minutes: int = 60) -> list[Times]:
         """Attempts of the last minutes by Worker, the most often run first; eight hours at most."""
@@ -145,11 +143,3 @@ def _times_of(kind: str, name: str, counts: Counts, minutes: int) -> Times:
         microseconds / 1e6 / ran if microseconds is not None and ran else None,
         *(histogram.percentile(sizes, fraction) for fraction in (0.5, 0.95, 0.99)),
     )
-
-
-def _processed(counts: Counts) -> int:
-    return sum(counts.get(ending, 0) for ending in ENDINGS)
-
-
-def _failed(counts: Counts) -> int:
-    return sum(counts.get(ending, 0) for ending in FAILED)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from celery import states
 from celery.app.amqp import AMQP
 from celery.app.task import Context
+from celery.exceptions import TaskRevokedError
 from celery.result import GroupResult
 
 from flaskiq import current
@@ -24,8 +24,6 @@ else:
     _Base = object
 
 _Backend: Any = object  # a result backend of Celery's, which has hardly any types
-
-logger = logging.getLogger(__name__)
 
 LOOK_AGAIN = 0.2
 """Seconds between two looks at whether somebody else calls the body of a chord."""
@@ -122,6 +120,25 @@ class NotesChords(_Backend):
             lambda: self._note_return(flaskiq, chord_id, request.id, name),
             f"Chord {chord_id} hears of its part {request.id}",
         )
+
+    def mark_as_revoked(
+        self,
+        task_id: str,
+        reason: str = "",
+        request: Any = None,
+        store_result: bool = True,
+        state: str = states.REVOKED,
+    ) -> None:
+        """Record that a job was revoked; tell the chord to which its chain leads.
+
+        Celery does that of a job that has failed, and not of a revoked one.
+        """
+        super().mark_as_revoked(task_id, reason, request, store_result, state)
+        chain = getattr(request, "chain", None) or ()
+        if any((each.get("options") or {}).get("chord") for each in chain):
+            self._fail_chain(
+                chain, TaskRevokedError(reason), store_result=store_result, state=state
+            )
 
     def chord_error_from_stack(self, callback: Any, exc: Any = None) -> Any:
         """Fail the body of a chord; Celery leaves it uncounted where it is a part of another."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery
@@ -12,7 +11,6 @@ from kombu.utils.imports import symbol_by_name
 
 from flaskiq import current
 from flaskiq.broker import batches
-from flaskiq.broker.chords import part_context
 from flaskiq.message import read
 from flaskiq.store.store import Store
 
@@ -71,24 +69,14 @@ def end_unstarted(celery: Celery, job_id: str, raw: bytes, reason: str) -> None:
     state = current.state_of(celery)
     if state is not None:
         batches.note(lambda: state.store, message.headers, job_id, "cancelled")
-    if not message.headers.get("ignore_result") or message.embed.get("chord"):
+    embed = message.embed
+    if not message.headers.get("ignore_result") or embed.get("chord") or embed.get("chain"):
         celery.backend.mark_as_revoked(
             job_id,
             reason,
             request=message.context(),
             store_result=not message.headers.get("ignore_result"),
         )
-    for follower in message.embed.get("chain") or ():
-        _end_part(celery, follower, reason)
-
-
-def _end_part(celery: Celery, follower: Mapping[str, Any], reason: str) -> None:
-    """Let a chord hear that a part is not coming: the job that led to it will not run."""
-    options = follower.get("options") or {}
-    if options.get("chord") and options.get("group_id"):
-        part_id, index = str(options["task_id"]), options.get("group_index")
-        part = part_context(part_id, options["group_id"], index, options["chord"])
-        celery.backend.mark_as_revoked(part_id, reason, request=part)
 
 
 def install(celery: Celery) -> None:

@@ -65,14 +65,18 @@ def read(backend: Any, chord_id: str) -> Counters:
     size, extra, ended, claim, counted = (
         backend.get_key_for_group(chord_id, part) for part in (SIZE, EXTRA, ENDED, CLAIM, COUNTED)
     )
-    client = backend.client
-    found_size, found_extra, found_claim = client.mget(size, extra, claim)
-    positions = dict(bytes_to_str(each).rpartition(":")[::2] for each in client.smembers(counted))
-    members = _members(client, ended, positions)
+    with backend.client.pipeline(transaction=False) as pipe:
+        pipe.mget(size, extra, claim)
+        pipe.smembers(counted)
+        pipe.zrange(ended, 0, -1, withscores=True)
+        (found_size, found_extra, found_claim), indexes, scored = pipe.execute(raise_on_error=False)
+    positions = dict(bytes_to_str(each).rpartition(":")[::2] for each in indexes)
+    if isinstance(scored, ResponseError):  # result_chord_ordered is off
+        scored = [(raw, None) for raw in backend.client.lrange(ended, 0, -1)]
     return Counters(
         None if found_size is None else int(found_size),
         int(found_extra or 0),
-        members,
+        [_ended(raw, positions, score) for raw, score in scored],
         found_claim,
     )
 
@@ -89,14 +93,7 @@ def _literal(text: str) -> str:
     return "".join(f"\\{each}" if each in "*?[]\\^" else each for each in text)
 
 
-def _members(client: Any, key: Any, positions: dict[str, str]) -> list[Ended]:
-    try:
-        scored = client.zrange(key, 0, -1, withscores=True)
-    except ResponseError:  # result_chord_ordered is off
-        return [_ended(raw, positions) for raw in client.lrange(key, 0, -1)]
-    return [_ended(raw, positions, f"{score:.0f}") for raw, score in scored]
-
-
-def _ended(raw: bytes, positions: dict[str, str], position: str = "+inf") -> Ended:
+def _ended(raw: bytes, positions: dict[str, str], score: float | None) -> Ended:
     _, part_id, state, result = json.loads(raw)
+    position = "+inf" if score is None else f"{score:.0f}"
     return Ended(part_id, state, result, positions.get(part_id, position))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -13,12 +12,10 @@ from celery.backends.redis import RedisBackend
 
 from flaskiq import current
 from flaskiq.api.find import meta_of
-from flaskiq.api.queue import Queue
 from flaskiq.chords import counters
 from flaskiq.chords.counters import Counters
 from flaskiq.chords.places import Places
 from flaskiq.chords.record import ChordRecord, Part, Place, Verdict, Where
-from flaskiq.chords.stock import StockWorkers
 from flaskiq.errors import ResultsDisabledError
 from flaskiq.message import read
 from flaskiq.store.chords import RegisteredChord
@@ -59,17 +56,12 @@ def backend() -> Any:
     return found
 
 
-def ids(*, scan: bool = True) -> list[str]:
+def chords(*, scan: bool = True) -> list[ChordRecord]:
     """Return the chords that are not over, the oldest first; ``scan`` finds those of others."""
     known = current.state().store.chords.unfinished()
-    if not scan:
-        return known
-    return list(dict.fromkeys([*known, *counters.chord_ids(backend())]))
-
-
-def chords(*, scan: bool = True) -> list[ChordRecord]:
-    """Return the chords that are not over, the oldest first."""
-    return [found.record for found in find(ids(scan=scan)) if not found.record.is_over]
+    others = counters.chord_ids(backend()) if scan else ()
+    found = find(dict.fromkeys([*known, *others]))
+    return [each.record for each in found if not each.record.is_over]
 
 
 def chord(chord_id: str) -> ChordRecord:
@@ -295,35 +287,27 @@ class _Look:
             return Verdict.LOST, text
         if not out:
             return Verdict.LOST, f"{len(places)} parts are held back, and none is out"
-        waits = [why for place in out if (why := _waits(place, self._places.stock))]
+        waits = [why for place in out if (why := _waits(place, self._places))]
         if len(waits) == len(out):
             return Verdict.WAITING, "; ".join(dict.fromkeys(waits))
         return Verdict.RUNNING, f"{len(places)} of {expected} parts have not ended"
 
 
-def _waits(place: Place, stock: StockWorkers) -> str | None:
+def _waits(place: Place, places: Places) -> str | None:
     """What a job waits for that may never come, None if it will run by itself."""
     if place.where is Where.UNACKED:
         at = "" if place.at is None else f" in {max(0, place.at - time.time()):.0f} s"
         return f"the stock worker that has fetched it is silent; it is redelivered{at}"
     if place.where is Where.IN_FLIGHT:
-        store: Store = current.state().store
-        if place.detail in store.processes.live():
+        if place.detail in places.live:
             return None
         return f"process {place.detail} has died; its jobs go to others within a TTL"
-    if place.queue is None or place.where is Where.STOCK:
+    queue = place.queue
+    if queue is None or place.where is Where.STOCK:
         return None
-    queue = Queue(place.queue)
-    if queue.is_paused:
-        return f"queue {queue.name} is paused"
-    return None if _is_served(queue.name, stock) else f"nobody consumes queue {queue.name}"
-
-
-def _is_served(queue: str, stock: StockWorkers) -> bool:
-    facts = current.state().store.processes.facts().values()
-    return any(queue in json.loads(each.get("queues", "[]")) for each in facts) or (
-        queue in stock.queues
-    )
+    if queue in places.paused:
+        return f"queue {queue} is paused"
+    return None if places.is_served(queue) else f"nobody consumes queue {queue}"
 
 
 def _task(raw: bytes) -> str | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import cached_property
 from typing import Any
 
 from flaskiq import current
@@ -14,9 +16,8 @@ from flaskiq.chords.stock import StockWorkers
 from flaskiq.message import PART_HEADER, Message, read
 from flaskiq.store.place import Placed
 from flaskiq.store.store import Store
-from flaskiq.store.unacked import Unacked
 
-_IDS = re.compile(rb'"(?:id|group|group_id)": ?"((?:[^"\\]|\\.)*)"')
+_IDS = re.compile(rb'"(?:id|group)": ?"((?:[^"\\]|\\.)*)"')
 
 
 class Places:
@@ -58,6 +59,25 @@ class Places:
         """Where a job is."""
         return self._found.get(job_id, Place(Where.NOWHERE))
 
+    @cached_property
+    def live(self) -> set[str]:
+        """The processes that live."""
+        return self._store.processes.live()
+
+    @cached_property
+    def paused(self) -> set[str]:
+        """The queues that are paused."""
+        return self._store.ready.paused()
+
+    @cached_property
+    def _served(self) -> set[str]:
+        facts = self._store.processes.facts().values()
+        return {queue for each in facts for queue in json.loads(each.get("queues", "[]"))}
+
+    def is_served(self, queue: str) -> bool:
+        """Whether a process of ours, or a stock worker, fetches from a queue."""
+        return queue in self._served or queue in self.stock.queues
+
     def is_nowhere(self, job_id: str) -> bool:
         """Whether nobody has a job."""
         return job_id not in self._found
@@ -68,7 +88,7 @@ class Places:
             (Where.RETRY, self._store.retry),
             (Where.DEAD, self._store.dead),
         ):
-            for job_id in self._wanted - set(self._found):
+            for job_id in jobs.present(sorted(self._wanted - set(self._found))):
                 entry = jobs.find(job_id)
                 if entry is not None:
                     placed = entry.placed
@@ -138,9 +158,3 @@ def _memberships(message: Message) -> Iterator[tuple[str, str]]:
         yield tuple(part)
     elif message.headers.get("group") and message.embed.get("chord"):
         yield str(message.headers["group"]), str(message.headers["id"])
-
-
-def unacked(tag: str) -> Unacked | None:
-    """Return what a stock worker holds under a tag."""
-    store: Store = current.state().store
-    return next((job for job in store.unacked if job.tag == tag), None)

@@ -20,7 +20,6 @@ from flaskiq.api.queue import Queue
 from flaskiq.api.sets import RetrySet, ScheduledSet
 from flaskiq.broker.chords import part_context
 from flaskiq.chords.monitor import Finding, backend, find
-from flaskiq.chords.places import unacked
 from flaskiq.chords.record import Part, Place, Verdict, Where
 from flaskiq.errors import ChordBusyError, LostPartError
 from flaskiq.message import read, renewed
@@ -322,6 +321,7 @@ def _is(part: Part, where: Where) -> bool:
 
 
 def _give_back(place: Place) -> None:
-    job = unacked(place.tag or "")
+    store = current.state().store
+    job = store.unacked.find(place.tag or "")
     if job is not None:
-        current.state().store.unacked.give_back(job)
+        store.unacked.give_back(job)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import click
 
-from flaskiq.cli.number import jobs as counted
 from flaskiq.cli.output import is_json, show
+from flaskiq.number import jobs as counted
 
 if TYPE_CHECKING:
     from flaskiq.api import Filter, JobRecord

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flaskiq.cli.job_list import limit
-from flaskiq.cli.output import ago, facts, listed, moment, show, table
+from flaskiq.cli.output import facts, listed, moment, show, table
 from flaskiq.cli.scope import enter
+from flaskiq.number import ago
 
 if TYPE_CHECKING:
     from flaskiq.batch import Batch

@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from flaskiq.cli.output import ago, facts, listed, moment, table
+from flaskiq.cli.output import facts, listed, moment, table
+from flaskiq.number import ago
 
 if TYPE_CHECKING:
     from flaskiq.chords import ChordRecord, Part

@@ -191,6 +191,9 @@ def clean(context: click.Context, force: bool, all_queues: bool) -> None:
     from flaskiq.chords import clean as clean_chord
 
     found = [each for each in all_chords() if each.is_stuck or all_queues]
+    if force and not is_json(context):
+        parts = sum(len(clean_chord(each.id, dry_run=True)) for each in found)
+        click.echo(f"{parts} parts of {counted(found)} are to be cleaned.", err=True)
     queues = {queue.name: queue.size for queue in api.Queue.all()} if all_queues else {}
     steps = {
         each.id: _attempt(lambda chord_id: clean_chord(chord_id, dry_run=not force), each.id)

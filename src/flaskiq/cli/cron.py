@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flaskiq.cli.moment import Instant
-from flaskiq.cli.output import ago, show, table
+from flaskiq.cli.output import show, table
 from flaskiq.cli.scope import enter
+from flaskiq.number import ago
 
 if TYPE_CHECKING:
     from flaskiq.api import CronEntry, Firing

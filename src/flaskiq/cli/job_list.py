@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from flaskiq.cli.number import jobs as counted
-from flaskiq.cli.output import ago, is_json, moment, show, table
+from flaskiq.cli.output import is_json, moment, show, table
+from flaskiq.number import ago
+from flaskiq.number import jobs as counted
 
 if TYPE_CHECKING:
     from flaskiq.api import Filter, JobRecord

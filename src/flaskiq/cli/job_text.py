@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from flaskiq.cli.job_list import arguments
-from flaskiq.cli.number import duration
-from flaskiq.cli.output import ago, facts, listed, moment
+from flaskiq.cli.output import facts, listed, moment
+from flaskiq.number import ago, duration
 
 if TYPE_CHECKING:
     from flaskiq.api import JobRecord

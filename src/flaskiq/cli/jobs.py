@@ -11,9 +11,10 @@ import click
 
 from flaskiq.cli.job_text import describe, document
 from flaskiq.cli.moment import one_of, when
-from flaskiq.cli.output import ago, is_json, show, table
+from flaskiq.cli.output import is_json, show, table
 from flaskiq.cli.scope import enter
 from flaskiq.cli.worker_call import ARGS, KWARGS, worker_named
+from flaskiq.number import ago
 
 if TYPE_CHECKING:
     from flaskiq.cli.job_wait import Outcome

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flaskiq.cli.number import decimal, duration
-from flaskiq.cli.output import ago, is_json, show, table
+from flaskiq.cli.output import is_json, show, table
 from flaskiq.cli.scope import enter
+from flaskiq.number import ago, decimal, duration
 
 if TYPE_CHECKING:
     from flaskiq.api import Look

@@ -64,16 +64,6 @@ def _cell(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value).replace("\n", " ")
 
 
-def ago(seconds: float | None) -> str:
-    """Return a span of time as people say it: ``0.4s``, ``12s``, ``3m``, ``5h``, ``2d``."""
-    if seconds is None:
-        return "-"
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
-        if seconds >= size:
-            return f"{seconds / size:.0f}{unit}"
-    return f"{seconds:.1f}s" if seconds < 10 else f"{seconds:.0f}s"
-
-
 def moment(at: float | None) -> str:
     """Return a point in time, in seconds since the epoch, as local time."""
     if at is None:

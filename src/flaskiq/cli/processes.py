@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flaskiq.cli.number import size
-from flaskiq.cli.output import ago, show, table
+from flaskiq.cli.output import show, table
 from flaskiq.cli.scope import enter
+from flaskiq.number import ago, size
 
 if TYPE_CHECKING:
     from flaskiq.api import Process

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from flaskiq.cli.act import Progress, bar, confirm
-from flaskiq.cli.number import jobs as counted
 from flaskiq.cli.output import show, table
 from flaskiq.cli.queues import queue_named
 from flaskiq.cli.scope import enter
+from flaskiq.number import jobs as counted
 
 if TYPE_CHECKING:
     from flaskiq.api import Filter

@@ -8,10 +8,11 @@ import click
 
 from flaskiq.cli.act import DELETE, Act, confirm
 from flaskiq.cli.job_list import JobList, limit
-from flaskiq.cli.number import jobs as counted
-from flaskiq.cli.output import ago, show, table
+from flaskiq.cli.output import show, table
 from flaskiq.cli.scope import enter
 from flaskiq.cli.selection import Selection, filters, selects
+from flaskiq.number import ago
+from flaskiq.number import jobs as counted
 
 if TYPE_CHECKING:
     from flaskiq.api import Filter, Queue

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flaskiq.cli.number import duration
 from flaskiq.cli.output import show, table
 from flaskiq.cli.scope import enter
+from flaskiq.number import duration
 
 if TYPE_CHECKING:
     from flaskiq.api import Times

@@ -8,7 +8,8 @@ from typing import Any
 
 from flaskiq.api import Process, ProcessSet, Queue, cron_leader
 from flaskiq.cli.cron import leadership, led
-from flaskiq.cli.output import ago, table
+from flaskiq.cli.output import table
+from flaskiq.number import ago
 from flaskiq.store.cron import Leadership
 
 MIB = 1024 * 1024

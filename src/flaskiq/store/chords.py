@@ -132,8 +132,10 @@ class Chords:
 
     def set_size(self, chord_id: str, size: int) -> None:
         """Note how many parts there are, which Celery knows with the last of them."""
-        if self._client.exists(self._keys.chord(chord_id)):
-            self._client.hset(self._keys.chord(chord_id), "size", size)
+        with self._client.pipeline() as pipe:
+            pipe.hset(self._keys.chord(chord_id), "size", size)
+            pipe.expire(self._keys.chord(chord_id), KEPT)
+            pipe.execute()
 
     def put(
         self,
@@ -177,7 +179,6 @@ class Chords:
             self._keys.chord(chord_id),
             self._keys.chord_parts(chord_id),
             self._keys.chord_held(chord_id),
-            self._keys.chords,
         ]
         return int(self._returned(keys, [part_id, time.time(), self._keys.wake, KEPT, name]))
 

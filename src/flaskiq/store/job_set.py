@@ -133,6 +133,11 @@ class JobSet:
             at, value, failure = pipe.execute()
         return None if at is None or value is None else Entry.read(job_id, at, value, failure)
 
+    def present(self, job_ids: Sequence[str]) -> list[str]:
+        """Return those of these jobs that are in the set."""
+        found = self._client.zmscore(self._zset, list(job_ids)) if job_ids else []
+        return [job_id for job_id, at in zip(job_ids, found, strict=True) if at is not None]
+
     def __len__(self) -> int:
         return int(self._client.zcard(self._zset))
 

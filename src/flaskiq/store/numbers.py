@@ -9,10 +9,7 @@ from redis import Redis
 
 from flaskiq.store import script
 from flaskiq.store.keys import Keys
-from flaskiq.tally import FAILED
-
-ENDINGS = ("done", "retried", "snoozed", "dead", "discarded", "cancelled")
-"""How an attempt can end; each is a count."""
+from flaskiq.tally import ENDINGS, failed, processed
 
 
 class Numbers(NamedTuple):
@@ -42,8 +39,8 @@ def read(client: Redis, keys: Keys, queues: Sequence[str]) -> Numbers:
         queue: sum(next(sizes) for _ in each) for queue, each in zip(queues, lists, strict=True)
     }
     return Numbers(
-        processed=sum(ended.values()),
-        failed=sum(ended[each] for each in FAILED),
+        processed=processed(ended),
+        failed=failed(ended),
         busy=busy,
         enqueued=sum(by_queue.values()),
         retries=retries,

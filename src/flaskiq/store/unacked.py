@@ -36,9 +36,17 @@ class UnackedJobs:
     def __iter__(self) -> Iterator[Unacked]:
         name = self._keys.ready(HASH)
         for tag, value in self._client.hscan_iter(name):
-            message, _, queue = json.loads(value)
-            at = self._client.zscore(self._keys.ready(INDEX), tag)
-            yield Unacked(tag.decode(), value, queue, json.dumps(message).encode(), at)
+            yield self._read(tag.decode(), value)
+
+    def find(self, tag: str) -> Unacked | None:
+        """Return a job by its tag, None if no stock worker holds it any more."""
+        value = self._client.hget(self._keys.ready(HASH), tag)
+        return None if value is None else self._read(tag, value)
+
+    def _read(self, tag: str, value: bytes) -> Unacked:
+        message, _, queue = json.loads(value)
+        at = self._client.zscore(self._keys.ready(INDEX), tag)
+        return Unacked(tag, value, queue, json.dumps(message).encode(), at)
 
     def give_back(self, job: Unacked) -> bool:
         """Put a job to the front of its queue now; False if it is not held any more."""

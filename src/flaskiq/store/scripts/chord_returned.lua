@@ -1,7 +1,7 @@
 -- Notes that a part of a chord has ended, and enqueues the next of those that are held back.
 -- Safe to repeat: a part that was noted before changes nothing.
 --
--- KEYS  1 hash of the chord   2 its parts   3 those held back   4 chords by time
+-- KEYS  1 hash of the chord   2 its parts   3 those held back
 -- ARGV  1 part, '' to enqueue the next one only   2 time, in seconds   3 prefix of wake tokens
 --       4 seconds that all of this is kept   5 name of the part's task
 -- Returns how many parts have not ended, -1 if the chord is not known

@@ -10,6 +10,9 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from flaskiq.number import ago as span
+from flaskiq.number import duration, size
+
 MOST = 20_000
 """Characters of arguments and the like that are shown."""
 
@@ -28,29 +31,6 @@ def ago(at: float | None) -> Markup:
     seconds = time.time() - at
     text = f"{span(seconds)} ago" if seconds >= 0 else f"in {span(-seconds)}"
     return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(full, text)
-
-
-def span(seconds: float | None) -> str:
-    """A span of time as people say it."""
-    if seconds is None:
-        return NOTHING
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-
-
-def size(count: float | None) -> str:
-    """Bytes as people say them."""
-    if count is None:
-        return NOTHING
-    for unit in ("B", "KiB", "MiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}"
-        count /= 1024
-    return f"{count:.1f} GiB"
 
 
 def number(value: float | None) -> str:
@@ -104,6 +84,7 @@ def plain(worker: str | None) -> Markup:
 FILTERS = {
     "ago": ago,
     "span": span,
+    "duration": duration,
     "size": size,
     "number": number,
     "pretty": pretty,

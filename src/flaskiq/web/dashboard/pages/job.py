@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, abort, render_template
@@ -13,19 +14,13 @@ from flaskiq.api.find import meta_of
 from flaskiq.message import BATCH_HEADER, CRON_HEADER, ENQUEUED_AT_HEADER, PART_HEADER
 from flaskiq.runtime.context import PROGRESS
 from flaskiq.web.dashboard.acts import asked, back
+from flaskiq.web.dashboard.pages.sets import KINDS
 
-POSSIBLE = {
-    State.SCHEDULED: ("run", "kill", "delete"),
-    State.RETRYING: ("retry", "kill", "delete"),
-    State.DEAD: ("retry", "delete"),
-    State.QUEUED: ("delete", "cancel"),
-    State.RUNNING: ("cancel",),
+HERE = {
+    State.QUEUED: (("delete", "Delete"), ("cancel", "Cancel")),
+    State.RUNNING: (("cancel", "Cancel"),),
 }
-"""What can be done with a job, by its state."""
-
-TITLES = {
-    "run": "Run now", "retry": "Retry", "kill": "Kill", "delete": "Delete", "cancel": "Cancel",
-}  # fmt: skip
+"""What can be done with a job that is in no set: act and title."""
 
 WAY = {
     State.SCHEDULED: ("scheduled", "queued", "running", "done"),
@@ -49,7 +44,7 @@ def _show(job_id: str) -> tuple[str, int]:
         job=found,
         is_known=is_known,
         way=[(state, place < here, place == here) for place, state in enumerate(way)],
-        acts=[(act, TITLES[act]) for act in POSSIBLE.get(found.state, ())],
+        acts=_acts(found.state),
         progress=meta["result"] if meta["status"] == PROGRESS else None,
         result=_result(meta),
         facts=_facts(found),
@@ -81,23 +76,26 @@ def _facts(job: JobRecord) -> list[tuple[str, Any]]:
     return [(name, value) for name, value in known if value not in (None, "")]
 
 
+def _acts(state: State) -> Sequence[tuple[str, str]]:
+    if state in KINDS:
+        return [(verb.act, verb.title) for verb in KINDS[state].verbs]
+    return HERE.get(state, ())
+
+
 def _act(job_id: str) -> Response:
-    act, found = asked(*TITLES), api.find(job_id)
-    if act not in POSSIBLE.get(found.state, ()):
+    act, found = asked("run", "retry", "kill", "delete", "cancel"), api.find(job_id)
+    if act not in dict(_acts(found.state)):
         abort(409, f"The job is {found.state} by now.")
     if act == "cancel":
         api.cancel(job_id)
-        return back(act, 1, job_id)
-    places: dict[State, Any] = {
-        State.SCHEDULED: api.ScheduledSet,
-        State.RETRYING: api.RetrySet,
-        State.DEAD: api.DeadSet,
-    }
-    if found.state is State.QUEUED:
-        return back(act, int(api.Queue(str(found.queue)).delete(job_id)), job_id)
-    jobs = places[found.state]()
-    verb = "run_now" if act in ("run", "retry") and found.state is not State.DEAD else act
-    return back(act, int(getattr(jobs, verb)(job_id)), job_id)
+        done = True
+    elif found.state is State.QUEUED:
+        done = api.Queue(str(found.queue)).delete(job_id)
+    else:
+        kind = KINDS[found.state]
+        verb = next(each for each in kind.verbs if each.act == act)
+        done = getattr(kind.open(), verb.one)(job_id)
+    return back(act, int(done), job_id)
 
 
 def add(pages: Blueprint) -> None:

@@ -31,7 +31,10 @@ def _show() -> str:
 
 
 def _act() -> Response:
-    act, queue = asked("pause", "unpause"), api.Queue(request.form.get("queue", ""))
+    return _switch(asked("pause", "unpause"), api.Queue(request.form.get("queue", "")))
+
+
+def _switch(act: str, queue: api.Queue) -> Response:
     if act == "pause":
         queue.pause()
     else:
@@ -65,12 +68,8 @@ def _show_one(name: str) -> str:
 def _act_on_one(name: str) -> Response:
     queue, where = api.Queue(name), given()
     act = asked("pause", "unpause", "delete")
-    if act == "pause":
-        queue.pause()
-        return back(act, None, f"queue {name}")
-    if act == "unpause":
-        queue.unpause()
-        return back(act, None, f"queue {name}")
+    if act != "delete":
+        return _switch(act, queue)
     ids = selected()
     if ids is None:
         return back(act, queue.delete_all(where), f"queue {name}, {where}")

@@ -9,7 +9,7 @@ from flask import Blueprint, abort, render_template, request
 from werkzeug.wrappers import Response
 
 from flaskiq import api
-from flaskiq.api import JobRecord
+from flaskiq.api import JobRecord, State
 from flaskiq.web.dashboard.acts import asked, back
 from flaskiq.web.dashboard.listing import PAGE, Listing, given, selected
 
@@ -43,23 +43,24 @@ class Kind(NamedTuple):
     empty: str
 
 
-KINDS = (
-    Kind(
+KINDS = {
+    State.SCHEDULED: Kind(
         "scheduled",
         "Scheduled",
         api.ScheduledSet,
         (RUN, KILL, DELETE),
         "No job waits for its time. perform_in and perform_at put one here.",
     ),
-    Kind(
+    State.RETRYING: Kind(
         "retries",
         "Retries",
         api.RetrySet,
         (RETRY_NOW, KILL, DELETE),
         "No job waits for another attempt: all went well.",
     ),
-    Kind("dead", "Dead", api.DeadSet, (RETRY, DELETE), "No job has given up."),
-)
+    State.DEAD: Kind("dead", "Dead", api.DeadSet, (RETRY, DELETE), "No job has given up."),
+}
+"""The set of the jobs in a state."""
 
 
 def _listing(kind: Kind, jobs: Any) -> Listing:
@@ -99,7 +100,7 @@ def _cursor() -> tuple[float, str] | None:
 
 def add(pages: Blueprint) -> None:
     """Add the routes of each set."""
-    for kind in KINDS:
+    for kind in KINDS.values():
         _add(pages, kind)
 
 

@@ -7,6 +7,7 @@ changed.
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,7 +20,7 @@ from redis import Redis
 from flaskiq.chords import chord_results, recover
 from flaskiq.chords import worker_health_check as ours
 
-SAMPLES = Path(__file__).parents[1] / "guides/rhesis"
+SAMPLES = Path(__file__).parent / "rhesis"
 
 FAILED = {"status": "failed", "error": "no answer"}
 
@@ -38,7 +39,11 @@ def health_check() -> dict[str, Any]:
 
 def normalise(results: Any) -> tuple[list[Any], int]:
     """Return what the guide makes of the results of a chord, and how many it counts as failed."""
-    found = run("processed_results.py", results=results)
+    # It stands in the body of a chord there; tests/guides/test_rhesis.py runs that as it is.
+    code = (SAMPLES / "collect_results.py").read_text()
+    body = code[code.index("    # Handle different") : code.index("    return")]
+    found: dict[str, Any] = {"results": results}
+    exec(textwrap.dedent(body), found)
     return found["processed_results"], found["failed_tasks"]
 
 

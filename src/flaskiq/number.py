@@ -1,4 +1,4 @@
-"""Numbers as people say them."""
+"""Numbers as people say them, on the command line and in the dashboard. Pure."""
 
 from __future__ import annotations
 
@@ -32,3 +32,13 @@ def size(count: float) -> str:
         if count >= factor:
             return f"{count / factor:.3g}{unit}"
     return f"{count / 1024:.0f}K"
+
+
+def ago(seconds: float | None) -> str:
+    """Return a span of time as people say it: ``0.4s``, ``12s``, ``3m``, ``5h``, ``2d``."""
+    if seconds is None:
+        return "-"
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{seconds:.1f}s" if seconds < 10 else f"{seconds:.0f}s"
