@@ -6,12 +6,15 @@ import json
 from types import ModuleType
 from typing import Any
 
+import pytest
 from fleet import cut_workers
 from overrides import OVERRIDES
 from redis import Redis
 from waiting import until
 
 from flaskiq.store.store import Store
+
+pytestmark = pytest.mark.slow
 
 PREFETCH = {
     OVERRIDES: json.dumps({"worker_disable_prefetch": False, "worker_prefetch_multiplier": 3})

@@ -11,6 +11,8 @@ import pytest
 from overrides import OVERRIDES
 from servers import Server, binary, free_port
 
+pytestmark = pytest.mark.slow
+
 FINITE = {OVERRIDES: json.dumps({"broker_connection_max_retries": 2})}
 
 

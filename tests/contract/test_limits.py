@@ -21,7 +21,7 @@ def test_a_soft_limit_lets_a_job_clean_up(
     assert result.get(timeout=20) == "stopped"
     assert 0.4 < time.monotonic() - begun < 10
     assert records.notes(result.id) == ["cleaned up"]
-    until(lambda: soft_limit(0.5, task, result.id) in node.process.output, "it is logged")
+    until(lambda: soft_limit(1.0, task, result.id) in node.process.output, "it is logged")
 
 
 def soft_limit(seconds: float, task: str, job_id: str) -> str:

@@ -31,6 +31,8 @@ from waiting import until
 
 from flaskiq.settings.table import TABLE, Derived
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/configuration.md").read_text()
 

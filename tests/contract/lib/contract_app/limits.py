@@ -14,7 +14,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from contract_app import celery_app, note
 
 
-@celery_app.task(bind=True, soft_time_limit=0.5, time_limit=30)
+@celery_app.task(bind=True, soft_time_limit=1.0, time_limit=30)
 def sleeps(self: Any) -> str:
     """Sleep until its soft limit, and clean up."""
     try:
@@ -25,11 +25,11 @@ def sleeps(self: Any) -> str:
     return "slept on"
 
 
-@celery_app.task(bind=True, soft_time_limit=0.5, time_limit=30)
+@celery_app.task(bind=True, soft_time_limit=1.0, time_limit=30)
 def computes(self: Any) -> str:
     """Compute until its soft limit, and clean up."""
-    end, count = time.monotonic() + 20, 0
     try:
+        end, count = time.monotonic() + 20, 0
         while time.monotonic() < end:
             count += 1
     except SoftTimeLimitExceeded:
