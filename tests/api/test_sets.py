@@ -12,6 +12,7 @@ from redis import Redis
 
 from flaskiq import api
 from flaskiq.api import Filter
+from flaskiq.errors import ArgumentError
 from flaskiq.failure import Failure
 from flaskiq.store.place import Placed
 from flaskiq.store.store import Store
@@ -53,11 +54,30 @@ def test_none_that_stays_is_missed_while_others_move(
 
 def test_pages(sample: ModuleType, jobs: Store) -> None:
     fill(jobs, 60)
-    first = api.RetrySet().page(length=25)
-    assert first[0].at is not None
-    last = first[-1]
-    second = api.RetrySet().page((last.at or 0, last.id), 25)
-    assert [job.id for job in first + second] == [f"{n:05}" for n in range(50)]
+    seen: list[str] = []
+    after, lengths = None, []
+    while True:
+        page = api.RetrySet().page(after=after, length=25)
+        seen += [job.id for job in page.jobs]
+        lengths.append(page.looked_at)
+        after = page.after
+        if after is None:
+            break
+    assert seen == [f"{n:05}" for n in range(60)]
+    assert lengths == [25, 25, 10]
+
+
+def test_a_page_that_is_just_full_has_none_behind_it(sample: ModuleType, jobs: Store) -> None:
+    fill(jobs, 25)
+    assert api.RetrySet().page().after is None
+    assert api.ScheduledSet().page() == api.Page([], 0, None)
+
+
+def test_no_place_in_a_list(sample: ModuleType, jobs: Store) -> None:
+    with pytest.raises(ArgumentError, match="'x,y' is no place in a set of jobs"):
+        api.RetrySet().page(after="x,y")
+    with pytest.raises(ArgumentError, match="'x' is no place in a queue"):
+        api.Queue("low").page(after="x")
 
 
 @pytest.mark.parametrize("count", [1, 10])
@@ -67,12 +87,16 @@ def test_the_last_that_died_comes_first(sample: ModuleType, jobs: Store, count: 
         jobs.dead.bury(name, Placed("low", "low", message(name)), failure)
     ids = [job.id for job in api.DeadSet()]
     assert ids == list("gfedcba")
-    turned, after = [], None
-    while page := api.DeadSet().page(after, count):
-        turned += page
-        after = page[-1].at or 0, page[-1].id
-        jobs.dead.remove(page[-1].id)
-    assert [job.id for job in turned] == ids
+    turned: list[str] = []
+    after = None
+    while True:
+        page = api.DeadSet().page(after=after, length=count)
+        turned += [job.id for job in page.jobs]
+        jobs.dead.remove(turned[-1])
+        after = page.after
+        if after is None:
+            break
+    assert turned == ids
 
 
 def test_backwards_among_jobs_of_the_same_time(jobs: Store) -> None:

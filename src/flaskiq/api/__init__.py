@@ -14,18 +14,28 @@ Everything is about the current app (``flaskiq.current``). Iterating is safe whi
 
 from flaskiq.api.backlog import Backlog
 from flaskiq.api.batches import batches
-from flaskiq.api.cron import CronEntry, CronRun, Firing, cron_leader, cron_preview
+from flaskiq.api.cron import (
+    CronEntry,
+    CronRecord,
+    CronRun,
+    Firing,
+    cron_entries,
+    cron_leader,
+    cron_preview,
+)
 from flaskiq.api.filter import Filter
 from flaskiq.api.find import cancel, find
 from flaskiq.api.flow import Flow, Look, flows
 from flaskiq.api.in_flight import InFlight
 from flaskiq.api.job_record import JobRecord
+from flaskiq.api.metrics import Bucket, Metrics, Minute, WorkerMetrics, metrics, worker_metrics
 from flaskiq.api.numbers import numbers
-from flaskiq.api.processes import Process, ProcessSet, RunningJob, running
-from flaskiq.api.queue import Queue
+from flaskiq.api.processes import Process, ProcessSet, RunningJob, processes, running
+from flaskiq.api.queue import Queue, QueueRecord, queues
 from flaskiq.api.sets import DeadSet, RetrySet, ScheduledSet
 from flaskiq.api.stats import Stats, Times
 from flaskiq.api.status import Status, status
+from flaskiq.api.stretch import Page, Stretch
 from flaskiq.job import State
 from flaskiq.store.batches import BatchRecord
 from flaskiq.store.numbers import Numbers
@@ -33,7 +43,9 @@ from flaskiq.store.numbers import Numbers
 __all__ = [
     "Backlog",
     "BatchRecord",
+    "Bucket",
     "CronEntry",
+    "CronRecord",
     "CronRun",
     "DeadSet",
     "Filter",
@@ -42,24 +54,35 @@ __all__ = [
     "InFlight",
     "JobRecord",
     "Look",
+    "Metrics",
+    "Minute",
     "Numbers",
+    "Page",
     "Process",
     "ProcessSet",
     "Queue",
+    "QueueRecord",
     "RetrySet",
     "RunningJob",
     "ScheduledSet",
     "State",
     "Stats",
     "Status",
+    "Stretch",
     "Times",
+    "WorkerMetrics",
     "batches",
     "cancel",
+    "cron_entries",
     "cron_leader",
     "cron_preview",
     "find",
     "flows",
+    "metrics",
     "numbers",
+    "processes",
+    "queues",
     "running",
     "status",
+    "worker_metrics",
 ]

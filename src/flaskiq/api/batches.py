@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from flaskiq import current
+from flaskiq.api.asked import asked
 from flaskiq.store.batches import BatchRecord
+from flaskiq.store.reading import Reading
 
 
-def batches(most: int = 100) -> list[BatchRecord]:
+@asked
+def batches(most: int = 100) -> Reading[list[BatchRecord]]:
     """Return the batches that were begun last, the newest first."""
-    return current.state().store.batches.last(most)
+    return current.state().store.batches.last.reading(most)

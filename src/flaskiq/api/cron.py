@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from time import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from celery.schedules import schedule
 
 from flaskiq import current
+from flaskiq.api.asked import asked
 from flaskiq.api.find import find
 from flaskiq.cron.entry import Entry, entries
 from flaskiq.cron.expression import SHORTHANDS
@@ -20,6 +21,7 @@ from flaskiq.cron.slots import next_of, policy_of, put_off
 from flaskiq.errors import ArgumentError, did_you_mean
 from flaskiq.job import State, new_id
 from flaskiq.store.cron import Leadership, Run
+from flaskiq.store.reading import Reading, together
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,45 @@ class CronRun:
     how: str
     job_id: str | None
     outcome: State | None
+
+
+class CronRecord(NamedTuple):
+    """An entry as it is; ``next`` are times to come in UTC, ``runs`` the last ones.
+
+    The ``outcome`` of a run is None here until its job is over.
+    """
+
+    name: str
+    task: str
+    schedule: str
+    zone: str
+    description: str
+    is_paused: bool
+    next: list[datetime]
+    runs: list[CronRun]
+
+
+@asked
+def cron_entries(coming: int = 3, past: int = 5) -> Reading[list[CronRecord]]:
+    """Every entry of the app, by name, with so many times to come and so many runs; two trips."""
+    cron, found = current.state().store.cron, CronEntry.all()
+    names = [each.name for each in found]
+    standings, *runs = yield from together(
+        cron.standings.reading(names), *(cron.runs.reading(name, past) for name in names)
+    )
+    return [
+        CronRecord(
+            each.name,
+            each.task,
+            each.schedule,
+            each.zone,
+            each.description,
+            standings[each.name].paused,
+            each.next(coming),
+            [_run(run, State(end) if end else None) for run, end in own],
+        )
+        for each, own in zip(found, runs, strict=True)
+    ]
 
 
 @dataclass(frozen=True)
@@ -125,12 +166,15 @@ class CronEntry:
 
     def runs(self) -> list[CronRun]:
         """Its last runs, 50 at most, the newest first."""
-        return [_run(run, end) for run, end in self._state.store.cron.runs(self.name)]
+        return [
+            _run(run, _outcome(run, end)) for run, end in self._state.store.cron.runs(self.name)
+        ]
 
 
-def cron_leader() -> Leadership:
+@asked
+def cron_leader() -> Reading[Leadership]:
     """Which scheduler leads, when it last looked, and by how many seconds it was late."""
-    return current.state().store.cron.leadership()
+    return current.state().store.cron.leadership.reading()
 
 
 def cron_preview(
@@ -156,8 +200,11 @@ def _entry_named(name: str) -> Entry:
     return known[name]
 
 
-def _run(run: Run, end: str | None) -> CronRun:
-    outcome = State(end) if end else find(run.id).state if run.id else None
+def _outcome(run: Run, end: str | None) -> State | None:
+    return State(end) if end else find(run.id).state if run.id else None
+
+
+def _run(run: Run, outcome: State | None) -> CronRun:
     at = datetime.fromtimestamp(run.at, timezone.utc)
     return CronRun(datetime.fromisoformat(run.slot), at, run.how, run.id or None, outcome)
 

@@ -50,5 +50,9 @@ class Filter:
         return part in shown
 
 
+ALL = Filter()
+"""Means every job."""
+
+
 def _is_named(worker: str | None, name: str) -> bool:
     return worker is not None and (worker == name or worker.endswith(f".{name}"))

@@ -6,20 +6,18 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from time import time
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from flaskiq import current
 from flaskiq.api.backlog import Backlog, by_worker
 from flaskiq.api.processes import RunningJob, running
 from flaskiq.api.queue import Queue
-from flaskiq.api.stats import Stats, Times
+from flaskiq.api.stats import Kind, Stats, Times
 from flaskiq.store.statistics import Counts
 from flaskiq.tally import ENDINGS, FAILED, field
 
 MINUTES = 5
 """Of so many minutes are the run times, and the Workers that are shown."""
-
-Kind = Literal["queue", "worker"]
 
 
 class Look(NamedTuple):

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from flaskiq import current
+from flaskiq.api.asked import asked
+from flaskiq.store.reading import Reading, together
 from flaskiq.store.statistics import Running
 
 PATIENCE = 2.0
@@ -73,10 +75,7 @@ class ProcessSet:
     """The processes that live."""
 
     def __iter__(self) -> Iterator[Process]:
-        store = current.state().store
-        for identity, facts in store.processes.facts().items():
-            if "node" in facts:
-                yield _process(identity, facts, store.statistics.running(identity))
+        return iter(processes())
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -91,6 +90,22 @@ class ProcessSet:
             if process.identity == identity:
                 return process
         raise KeyError(identity)
+
+
+@asked
+def processes() -> Reading[list[Process]]:
+    """The processes that live, by node; two trips."""
+    store = current.state().store
+    identities = sorted((yield from store.processes.live.reading()))
+    facts, *jobs = yield from together(
+        store.processes.facts_of(identities), *map(store.statistics.running.reading, identities)
+    )
+    found = [
+        _process(identity, facts[identity], each)
+        for identity, each in zip(identities, jobs, strict=True)
+        if "node" in facts[identity]
+    ]
+    return sorted(found, key=lambda each: (each.node, each.identity))
 
 
 def running() -> list[RunningJob]:

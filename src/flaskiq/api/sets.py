@@ -5,24 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from itertools import islice
 
 from flaskiq import current, moments
-from flaskiq.api.filter import Filter
+from flaskiq.api.filter import ALL, Filter
 from flaskiq.api.find import of_entry
 from flaskiq.api.job_record import JobRecord
-from flaskiq.api.queue import Progress, unobserved
+from flaskiq.api.stretch import (
+    CHUNK,
+    LOOKED_AT,
+    PAGE,
+    Page,
+    Progress,
+    Stretch,
+    to_the_end,
+    unobserved,
+)
 from flaskiq.broker.control import end_unstarted
 from flaskiq.endings import Kill
+from flaskiq.errors import ArgumentError
 from flaskiq.failure import Failure
 from flaskiq.job import State
 from flaskiq.runtime.failures import fail
 from flaskiq.store.job_set import Entry, JobSet
+from flaskiq.store.reading import Reading, readable
 
-CHUNK = 1_000
-"""Jobs that are dealt with at once."""
-
-ALL = Filter()
+Act = Callable[[list[str]], int]
+"""Does something with jobs by their ids; returns with how many."""
 
 
 class JobsByTime:
@@ -34,6 +44,7 @@ class JobsByTime:
     def __init__(self, jobs: JobSet) -> None:
         self._jobs = jobs
         self._state = current.state()
+        self._client = self._state.store.client
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -43,10 +54,29 @@ class JobsByTime:
         entries = self._jobs.entries(backwards=self.newest_first)
         return (of_entry(entry, self.state) for entry in entries)
 
-    def page(self, after: tuple[float, str] | None = None, length: int = 25) -> list[JobRecord]:
-        """Return the jobs behind the one with this time and id."""
-        found = self._jobs.page(after, length, backwards=self.newest_first)
-        return [of_entry(entry, self.state) for entry in found]
+    @readable
+    def page(
+        self, where: Filter = ALL, after: str | None = None, length: int = PAGE
+    ) -> Reading[Page]:
+        """The jobs that are meant from a place on; one trip unless there is a filter.
+
+        Raises:
+            ArgumentError: ``after`` is no place in a set.
+        """
+        place, found, looked_at = _place(after), list[JobRecord](), 0
+        size = length + 1 if where.is_empty else CHUNK
+        while looked_at < LOOKED_AT:
+            entries = yield from self._jobs.page.reading(place, size, backwards=self.newest_first)
+            for entry in entries:
+                if len(found) == length:
+                    return Page(found, looked_at, _text(place))
+                looked_at, place = looked_at + 1, (entry.at, entry.id)
+                job = of_entry(entry, self.state)
+                if where.matches(job):
+                    found.append(job)
+            if len(entries) < size:
+                return Page(found, looked_at, None)
+        return Page(found, looked_at, _text(place))
 
     def matching(self, where: Filter) -> Iterator[JobRecord]:
         """Yield the jobs that are meant."""
@@ -63,7 +93,13 @@ class JobsByTime:
 
     def delete_all(self, where: Filter = ALL, progress: Progress = unobserved) -> int:
         """Delete the jobs that are meant; return how many."""
-        return self._in_chunks(where, progress, self._delete)
+        return self._all(self._delete, where, progress)
+
+    def delete_some(
+        self, where: Filter = ALL, after: str | None = None, most: int = CHUNK
+    ) -> Stretch:
+        """Delete the jobs that are meant among the next ones, the first due first."""
+        return self._some(self._delete, where, after, most)
 
     def _delete(self, job_ids: list[str]) -> int:
         removed = self._jobs.remove_all(job_ids)
@@ -74,14 +110,17 @@ class JobsByTime:
     def _release(self, job_ids: list[str]) -> int:
         return sum(map(self._jobs.release, job_ids))
 
-    def _in_chunks(self, where: Filter, progress: Progress, act: Callable[[list[str]], int]) -> int:
+    def _all(self, act: Act, where: Filter, progress: Progress) -> int:
         """Act on the jobs that are there now; those that come meanwhile may be left."""
-        left, done = iter(self._entries()), 0
-        while chunk := list(islice(left, CHUNK)):
-            meant = [entry.id for entry in chunk if where.matches(of_entry(entry, self.state))]
-            done += act(meant) if meant else 0
-            progress(len(chunk))
-        return done
+        return to_the_end(partial(self._some, act, where), len(self), progress)
+
+    def _some(self, act: Act, where: Filter, after: str | None, most: int) -> Stretch:
+        entries = self._jobs.page(_place(after), most)
+        if not entries:
+            return Stretch(0, 0, None)
+        meant = [entry.id for entry in entries if where.matches(of_entry(entry, self.state))]
+        done = act(meant) if meant else 0
+        return Stretch(done, len(entries), _text((entries[-1].at, entries[-1].id)))
 
     def _entries(self) -> Iterator[Entry]:
         return islice(self._jobs, len(self._jobs))
@@ -96,7 +135,13 @@ class _Waiting(JobsByTime):
 
     def run_all_now(self, where: Filter = ALL, progress: Progress = unobserved) -> int:
         """Put the jobs that are meant behind the others of their queues; return how many."""
-        return self._in_chunks(where, progress, self._release)
+        return self._all(self._release, where, progress)
+
+    def run_some_now(
+        self, where: Filter = ALL, after: str | None = None, most: int = CHUNK
+    ) -> Stretch:
+        """Do so with those among the next ones."""
+        return self._some(self._release, where, after, most)
 
     def reschedule(self, job_id: str, at: datetime) -> bool:
         """Change when a job is due; return whether it was there.
@@ -132,7 +177,13 @@ class _Waiting(JobsByTime):
 
     def kill_all(self, where: Filter = ALL, progress: Progress = unobserved) -> int:
         """Move the jobs that are meant into the dead set; return how many."""
-        return self._in_chunks(where, progress, self._kill)
+        return self._all(self._kill, where, progress)
+
+    def kill_some(
+        self, where: Filter = ALL, after: str | None = None, most: int = CHUNK
+    ) -> Stretch:
+        """Do so with those among the next ones."""
+        return self._some(self._kill, where, after, most)
 
     def _kill(self, job_ids: list[str]) -> int:
         error, killed = Kill("killed by hand"), 0
@@ -183,7 +234,31 @@ class DeadSet(JobsByTime):
 
     def retry_all(self, where: Filter = ALL, progress: Progress = unobserved) -> int:
         """Enqueue the jobs that are meant again; return how many."""
-        return self._in_chunks(where, progress, lambda ids: sum(map(self._dead.retry, ids)))
+        return self._all(self._retry, where, progress)
+
+    def retry_some(
+        self, where: Filter = ALL, after: str | None = None, most: int = CHUNK
+    ) -> Stretch:
+        """Do so with those among the next ones."""
+        return self._some(self._retry, where, after, most)
+
+    def _retry(self, job_ids: list[str]) -> int:
+        return sum(map(self._dead.retry, job_ids))
 
     def _delete(self, job_ids: list[str]) -> int:
         return len(self._jobs.remove_all(job_ids))  # their results say FAILURE already
+
+
+def _text(place: tuple[float, str] | None) -> str | None:
+    return None if place is None else f"{place[0]!r},{place[1]}"
+
+
+def _place(after: str | None) -> tuple[float, str] | None:
+    """Read a place: behind the job with this time and id."""
+    if not after:
+        return None
+    at, _, job_id = after.partition(",")
+    try:
+        return float(at), job_id
+    except ValueError:
+        raise ArgumentError(f"{after!r} is no place in a set of jobs") from None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from datetime import date
+from typing import Any, Literal, TypeVar
 
 from flaskiq import current, histogram
 from flaskiq.api.processes import running
@@ -34,6 +35,10 @@ class Times:
     def failed(self) -> int:
         """Attempts that failed."""
         return failed(self.endings)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it in plain data, for JSON."""
+        return {**asdict(self), "processed": self.processed, "failed": self.failed}
 
 
 class Stats:
@@ -104,36 +109,48 @@ class Stats:
         """The same by queue."""
         return self._times("queue", minutes)
 
-    def _times(self, kind: str, minutes: int) -> list[Times]:
-        sums = _sum(self._statistics.minutes(minutes).values())
-        names = set(_names(kind, sums))
-        found = [_times_of(kind, name, sums, minutes) for name in names]
-        return sorted(found, key=lambda each: (-each.processed, each.name))
+    def _times(self, kind: Kind, minutes: int) -> list[Times]:
+        return times_by(kind, total(self._statistics.minutes(minutes).values()), minutes)
 
 
-def _sum(counts: Iterable[Counts]) -> Counts:
-    total: Counter[str] = Counter()
+Kind = Literal["queue", "worker"]
+
+K = TypeVar("K")
+
+
+def times_by(kind: Kind, counts: Counts, minutes: int) -> list[Times]:
+    """Return what these counts say of each queue or Worker, the most often run first."""
+    found = [times_of(kind, name, counts, minutes) for name in set(_names(kind, counts))]
+    return sorted(found, key=lambda each: (-each.processed, each.name))
+
+
+def total(counts: Iterable[Mapping[K, int]]) -> Mapping[K, int]:
+    """Add up counts."""
+    found: Counter[K] = Counter()
     for each in counts:
-        total.update(each)
-    return total
+        found.update(each)
+    return found
 
 
-def _names(kind: str, counts: Counts) -> Iterator[str]:
+def _names(kind: Kind, counts: Counts) -> Iterator[str]:
     for name in counts:
         first, _, rest = name.partition("|")
         if first == kind:
             yield rest.rpartition("|")[0]
 
 
-def _times_of(kind: str, name: str, counts: Counts, minutes: int) -> Times:
+def sizes_of(kind: Kind, name: str, counts: Counts) -> dict[int, int]:
+    """Return how many attempts ran for how long: bucket of :mod:`flaskiq.histogram` -> number."""
+    found = ((size, field(kind, name, str(size))) for size in range(len(histogram.BOUNDS) + 1))
+    return {size: counts[each] for size, each in found if each in counts}
+
+
+def times_of(kind: Kind, name: str, counts: Counts, minutes: int) -> Times:
+    """Return what these counts say of one queue or Worker."""
     endings: dict[str, int] = {
         ending: counts.get(field(kind, name, ending), 0) for ending in ENDINGS
     }
-    sizes = {
-        size: counts[field(kind, name, str(size))]
-        for size in range(len(histogram.BOUNDS) + 1)
-        if field(kind, name, str(size)) in counts
-    }
+    sizes = sizes_of(kind, name, counts)
     microseconds = counts.get(field(kind, name, "us"))
     ran = sum(sizes.values())
     return Times(

@@ -148,18 +148,17 @@ def queue_named(name: str) -> Queue:
 
 
 def _survey() -> list[dict[str, Any]]:
-    from flaskiq.api import ProcessSet, Queue
+    from flaskiq import api
 
-    processes = list(ProcessSet())
     return [
         {
-            "name": queue.name,
-            "size": queue.size,
-            "latency": queue.latency,
-            "paused": queue.is_paused,
-            "processes": [each.identity for each in processes if queue.name in each.queues],
+            "name": each.name,
+            "size": each.size,
+            "latency": each.latency,
+            "paused": each.is_paused,
+            "processes": list(each.processes),
         }
-        for queue in Queue.all()
+        for each in api.queues()
     ]
 
 

@@ -11,6 +11,7 @@ from redis import Redis
 from flaskiq.store import script
 from flaskiq.store.catch import Caught
 from flaskiq.store.keys import Keys
+from flaskiq.store.reading import Reading, readable
 
 KEPT = 30 * 86_400
 """Seconds that a batch is kept after the last thing that happened in it: Sidekiq's."""
@@ -194,21 +195,24 @@ class Batches:
         found = self.unfinished(batch_id).items()
         return [job_id for job_id, state in found if state in ("fresh", "failed")]
 
-    def get(self, batch_id: str) -> BatchRecord | None:
+    @readable
+    def get(self, batch_id: str) -> Reading[BatchRecord | None]:
         """Return a batch, None if it is not known."""
-        return next(iter(self._read([batch_id])), None)
+        return next(iter((yield from self._read([batch_id]))), None)
 
-    def last(self, most: int) -> list[BatchRecord]:
+    @readable
+    def last(self, most: int) -> Reading[list[BatchRecord]]:
         """Return the batches that were begun last, the newest first."""
-        ids = self._client.zrange(self._keys.batches, 0, most - 1, desc=True)
-        return self._read([each.decode() for each in ids])
+        (ids,) = yield [("ZRANGE", self._keys.batches, 0, most - 1, "REV")]
+        return (yield from self._read([each.decode() for each in ids]))
 
-    def unfinished(self, batch_id: str) -> dict[str, str]:
+    @readable
+    def unfinished(self, batch_id: str) -> Reading[dict[str, str]]:
         """The jobs that are not over: id, and ``fresh``, ``failed`` or ``dead``.
 
         What batches within it have called has ``callback-`` before that.
         """
-        found = self._client.hgetall(self._keys.batch_jobs(batch_id))
+        (found,) = yield [("HGETALL", self._keys.batch_jobs(batch_id))]
         return {job_id.decode(): state.decode() for job_id, state in found.items()}
 
     def children(self, batch_id: str) -> list[str]:
@@ -234,12 +238,15 @@ class Batches:
             self._client.hset(self._keys.batch(batch_id), mapping=packed)
         return True
 
-    def _read(self, batch_ids: Sequence[str]) -> list[BatchRecord]:
-        with self._client.pipeline(transaction=False) as pipe:
-            for batch_id in batch_ids:
-                pipe.hgetall(self._keys.batch(batch_id))
-                pipe.scard(self._keys.batch_children(batch_id))
-            found = pipe.execute()
+    def _read(self, batch_ids: Sequence[str]) -> Reading[list[BatchRecord]]:
+        found = yield [
+            command
+            for batch_id in batch_ids
+            for command in (
+                ("HGETALL", self._keys.batch(batch_id)),
+                ("SCARD", self._keys.batch_children(batch_id)),
+            )
+        ]
         parts = zip(batch_ids, found[::2], found[1::2], strict=True)
         return [
             BatchRecord.read(batch_id, fields, children)

@@ -11,6 +11,7 @@ from redis import Redis
 from flaskiq.store import script
 from flaskiq.store.keys import Keys
 from flaskiq.store.place import Placed
+from flaskiq.store.reading import Reading, readable
 
 KEPT_RUNS = 50
 """Runs of each entry that are remembered."""
@@ -88,12 +89,13 @@ class Cron:
         """Say that the leader has looked, and how late the last slot was, in seconds."""
         self._client.hset(self._keys.cron_tick, mapping={"at": at, "lag": lag})
 
-    def leadership(self) -> Leadership:
+    @readable
+    def leadership(self) -> Reading[Leadership]:
         """Who leads."""
-        with self._client.pipeline(transaction=False) as pipe:
-            pipe.get(self._keys.cron_leader)
-            pipe.hmget(self._keys.cron_tick, "at", "lag")
-            token, (at, lag) = pipe.execute()
+        token, (at, lag) = yield [
+            ("GET", self._keys.cron_leader),
+            ("HMGET", self._keys.cron_tick, "at", "lag"),
+        ]
         leader = token.decode().partition("/")[2] if token else None
         return Leadership(leader, float(at) if at else None, float(lag) if lag else None)
 
@@ -134,12 +136,10 @@ class Cron:
                 pipe.hsetnx(self._keys.cron_entry(name), "slot", slot)
             pipe.execute()
 
-    def standings(self, names: Sequence[str]) -> dict[str, Standing]:
+    @readable
+    def standings(self, names: Sequence[str]) -> Reading[dict[str, Standing]]:
         """How far entries have come."""
-        with self._client.pipeline(transaction=False) as pipe:
-            for name in names:
-                pipe.hmget(self._keys.cron_entry(name), "slot", "paused")
-            found = pipe.execute()
+        found = yield [("HMGET", self._keys.cron_entry(name), "slot", "paused") for name in names]
         return {
             name: Standing(slot.decode() if slot else "", paused is not None)
             for name, (slot, paused) in zip(names, found, strict=True)
@@ -185,17 +185,14 @@ class Cron:
                 pipe.expire(self._keys.cron_ends(name), KEPT_ENDS)
             pipe.execute()
 
-    def runs(self, name: str) -> list[tuple[Run, str | None]]:
+    @readable
+    def runs(self, name: str, most: int = KEPT_RUNS) -> Reading[list[tuple[Run, str | None]]]:
         """The last runs, the newest first, each with how it ended, None if that is not known."""
-        with self._client.pipeline(transaction=False) as pipe:
-            pipe.lrange(self._keys.cron_runs(name), 0, -1)
-            pipe.hgetall(self._keys.cron_ends(name))
-            runs, ends = pipe.execute()
-        found = [Run.unpack(value) for value in runs]
-        return [
-            (run, ends[run.id.encode()].decode() if run.id.encode() in ends else None)
-            for run in found
-        ]
+        (values,) = yield [("LRANGE", self._keys.cron_runs(name), 0, most - 1)]
+        runs = [Run.unpack(value) for value in values]
+        ids = [run.id for run in runs]
+        (ends,) = (yield [("HMGET", self._keys.cron_ends(name), *ids)]) if ids else ([],)
+        return [(run, end.decode() if end else None) for run, end in zip(runs, ends, strict=True)]
 
     def _own_keys(self, name: str) -> list[str]:
         keys = self._keys

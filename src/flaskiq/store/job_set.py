@@ -14,6 +14,7 @@ from flaskiq.store import script
 from flaskiq.store.flight import Flight
 from flaskiq.store.keys import Keys
 from flaskiq.store.place import Placed
+from flaskiq.store.reading import Reading, call, readable
 
 PAGE = 500
 
@@ -48,7 +49,6 @@ class JobSet:
         self._zset, self._jobs, self._failures = keys[name], keys.jobs(name), keys.failures(name)
         self._schedule = script.load(client, "schedule")
         self._take_out = script.load(client, "take_out")
-        self._page = script.load(client, "page")
         self._release = script.load(client, "release")
         self._reschedule = script.load(client, "reschedule")
 
@@ -124,13 +124,15 @@ class JobSet:
         keys = [*self.own_keys, placed.list, token, *finished]
         return bool(self._release(keys, [job_id, value, change(placed.message)]))
 
-    def find(self, job_id: str) -> Entry | None:
+    @readable
+    def find(self, job_id: str) -> Reading[Entry | None]:
         """Return the job with this id, or None."""
-        with self._client.pipeline() as pipe:
-            pipe.zscore(self._zset, job_id)
-            pipe.hget(self._jobs, job_id)
-            pipe.hget(self._failures, job_id)
-            at, value, failure = pipe.execute()
+        # Its time comes last: what has left meanwhile has none.
+        failure, value, at = yield [
+            ("HGET", self._failures, job_id),
+            ("HGET", self._jobs, job_id),
+            ("ZSCORE", self._zset, job_id),
+        ]
         return None if at is None or value is None else Entry.read(job_id, at, value, failure)
 
     def present(self, job_ids: Sequence[str]) -> list[str]:
@@ -141,16 +143,17 @@ class JobSet:
     def __len__(self) -> int:
         return int(self._client.zcard(self._zset))
 
+    @readable
     def page(
         self,
         after: tuple[float, str] | None = None,
         length: int = PAGE,
         *,
         backwards: bool = False,
-    ) -> list[Entry]:
+    ) -> Reading[list[Entry]]:
         """Return the jobs behind the one with this time and id, which may have gone meanwhile."""
         cursor = [repr(after[0]), after[1]] if after else ["", ""]
-        found = self._page(self.own_keys, [*cursor, length, int(backwards)])
+        (found,) = yield [call("page", self.own_keys, [*cursor, length, int(backwards)])]
         parts = zip(found[::4], found[1::4], found[2::4], found[3::4], strict=True)
         return [
             Entry.read(job_id.decode(), float(at), value, failure)

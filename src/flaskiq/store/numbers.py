@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from redis import Redis
-
-from flaskiq.store import script
 from flaskiq.store.keys import Keys
+from flaskiq.store.reading import Reading, call
 from flaskiq.tally import ENDINGS, failed, processed
 
 
@@ -26,12 +24,12 @@ class Numbers(NamedTuple):
     queues: Mapping[str, int]
 
 
-def read(client: Redis, keys: Keys, queues: Sequence[str]) -> Numbers:
+def count(keys: Keys, queues: Sequence[str]) -> Reading[Numbers]:
     """Count; the cost does not depend on how many jobs there are."""
     lists = [keys.lists(queue) for queue in queues]
     names = [keys.counters, keys.processes, keys["scheduled"], keys["retry"], keys["dead"]]
     names += [name for each in lists for name in each]
-    found: list[Any] = script.load(client, "numbers")(names, [keys.running(""), *ENDINGS])
+    (found,) = yield [call("numbers", names, [keys.running(""), *ENDINGS])]
     processes, busy, scheduled, retries, dead = found[:5]
     ended = dict(zip(ENDINGS, found[5:], strict=False))
     sizes = iter(found[5 + len(ENDINGS) :])

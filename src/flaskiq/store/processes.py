@@ -13,6 +13,7 @@ from flaskiq.store import script
 from flaskiq.store.keys import Keys
 from flaskiq.store.place import Placed
 from flaskiq.store.prepared_fetch import PreparedFetch, Source
+from flaskiq.store.reading import Reading, readable
 
 LATEST = 900
 """Seconds after which no command of a lost process arrives any more: TCP has given up."""
@@ -112,21 +113,27 @@ class Processes:
             pipe.delete(self._keys.facts(process), self._keys.running(process))
             pipe.execute()
 
-    def live(self) -> set[str]:
+    @readable
+    def live(self) -> Reading[set[str]]:
         """The processes that may fetch."""
-        return {each.decode() for each in self._client.smembers(self._keys.processes)}
+        (found,) = yield [("SMEMBERS", self._keys.processes)]
+        return {each.decode() for each in found}
 
-    def lost(self) -> set[str]:
+    @readable
+    def lost(self) -> Reading[set[str]]:
         """The processes that have ended or are dead, and may have jobs in flight still."""
-        return {each.decode() for each in self._client.zrange(self._keys.lost_processes, 0, -1)}
+        (found,) = yield [("ZRANGE", self._keys.lost_processes, 0, -1)]
+        return {each.decode() for each in found}
 
-    def facts(self) -> dict[str, dict[str, str]]:
+    @readable
+    def facts(self) -> Reading[dict[str, dict[str, str]]]:
         """What each process that may fetch tells of itself; empty for one that is silent."""
-        identities = sorted(self.live())
-        with self._client.pipeline(transaction=False) as pipe:
-            for identity in identities:
-                pipe.hgetall(self._keys.facts(identity))
-            found = pipe.execute()
+        identities = yield from self.live.reading()
+        return (yield from self.facts_of(sorted(identities)))
+
+    def facts_of(self, identities: Sequence[str]) -> Reading[dict[str, dict[str, str]]]:
+        """What these processes tell of themselves."""
+        found = yield [("HGETALL", self._keys.facts(identity)) for identity in identities]
         return {
             identity: {name.decode(): value.decode() for name, value in facts.items()}
             for identity, facts in zip(identities, found, strict=True)

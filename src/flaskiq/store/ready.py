@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from redis import Redis
@@ -10,6 +10,7 @@ from redis import Redis
 from flaskiq.message import marks
 from flaskiq.store import script
 from flaskiq.store.keys import Keys
+from flaskiq.store.reading import Reading, readable
 
 CHUNK = 1_000
 """Jobs that one command looks at."""
@@ -23,38 +24,58 @@ class Ready:
         self._keys = keys
         self._seek = script.load(client, "seek")
 
-    def sizes(self, queues: Sequence[str]) -> dict[str, int]:
+    @readable
+    def sizes(self, queues: Sequence[str]) -> Reading[dict[str, int]]:
         """How many jobs each queue has."""
-        with self._client.pipeline(transaction=False) as pipe:
-            for queue in queues:
-                for name in self._keys.lists(queue):
-                    pipe.llen(name)
-            found = iter(pipe.execute())
+        replies = yield [("LLEN", name) for queue in queues for name in self._keys.lists(queue)]
+        found = iter(replies)
         return {queue: sum(next(found) for _ in self._keys.lists(queue)) for queue in queues}
 
-    def oldest(self, queues: Sequence[str]) -> dict[str, list[bytes]]:
+    @readable
+    def oldest(self, queues: Sequence[str]) -> Reading[dict[str, list[bytes]]]:
         """The message at the front of each list of each queue, where there is one."""
-        with self._client.pipeline(transaction=False) as pipe:
-            for queue in queues:
-                for name in self._keys.lists(queue):
-                    pipe.lindex(name, -1)
-            found = iter(pipe.execute())
+        replies = yield [
+            ("LINDEX", name, -1) for queue in queues for name in self._keys.lists(queue)
+        ]
+        found = iter(replies)
         return {
             queue: [raw for _ in self._keys.lists(queue) if (raw := next(found))]
             for queue in queues
         }
 
-    def chunks(self, queue: str) -> Generator[tuple[str, list[bytes]], int | None, None]:
+    def lists(self, queue: str) -> list[str]:
+        """The lists of a queue, one for each message priority."""
+        return self._keys.lists(queue)
+
+    def chunks(self, queue: str) -> Iterator[tuple[str, list[bytes]]]:
         """Yield the messages of a queue with their list, the newest of each list first.
 
         In this direction no job is missed: those that come meanwhile move the others away from the
-        end at which this has begun. Whoever deletes jobs of a chunk sends how many.
+        end at which this has begun.
         """
-        for name in self._keys.lists(queue):
+        for name in self.lists(queue):
             start = 0
-            while chunk := self._client.lrange(name, start, start + CHUNK - 1):
-                deleted = yield name, chunk
-                start += len(chunk) - (deleted or 0)
+            while chunk := self.chunk(name, start):
+                yield name, chunk
+                start += len(chunk)
+
+    def chunk(self, name: str, start: int, most: int = CHUNK) -> list[bytes]:
+        """Return messages of a list, from the place ``start`` on."""
+        found: list[bytes] = self._client.lrange(name, start, start + most - 1)
+        return found
+
+    def chunks_from(
+        self, queue: str, which: int, start: int, most: int
+    ) -> Reading[list[list[bytes]]]:
+        """The next messages of the lists from number ``which`` on; of that one from ``start``."""
+        names = self.lists(queue)[which:]
+        starts = (start if place == 0 else 0 for place in range(len(names)))
+        return (
+            yield [
+                ("LRANGE", name, first, first + most - 1)
+                for name, first in zip(names, starts, strict=True)
+            ]
+        )
 
     def seek(self, queue: str, job_id: str, most: int) -> tuple[int, list[tuple[str, bytes]]]:
         """Look for a job among at most ``most`` jobs of a queue, the newest first.
@@ -101,6 +122,8 @@ class Ready:
         """Let workers fetch from a queue again."""
         self._client.srem(self._keys.paused, queue)
 
-    def paused(self) -> set[str]:
+    @readable
+    def paused(self) -> Reading[set[str]]:
         """The queues that are paused."""
-        return {queue.decode() for queue in self._client.smembers(self._keys.paused)}
+        (found,) = yield [("SMEMBERS", self._keys.paused)]
+        return {queue.decode() for queue in found}

@@ -14,8 +14,13 @@ _FOLDER = files(__package__) / "scripts"
 
 def preload() -> None:
     """Read all of them now; a process that is forked finds them in its memory."""
-    for file in _FOLDER.iterdir():
-        sha(file.name.removesuffix(".lua"))
+    for name in names():
+        sha(name)
+
+
+def names() -> list[str]:
+    """The names of the scripts."""
+    return sorted(file.name.removesuffix(".lua") for file in _FOLDER.iterdir())
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from redis import Redis
 
 from flaskiq.store import script
 from flaskiq.store.keys import Keys
+from flaskiq.store.reading import Reading, readable
 from flaskiq.tally import Batch, Ended
 
 KEPT_DAYS = 400 * 86_400
@@ -88,14 +89,16 @@ class Statistics:
             arguments += [ended.id, ended.at, json.dumps(ended)]
         return bool(self._record(keys, arguments))
 
-    def running(self, process: str) -> dict[str, Running]:
+    @readable
+    def running(self, process: str) -> Reading[dict[str, Running]]:
         """The jobs that run in a process, by id; up to a second old."""
-        found = self._client.hgetall(self._keys.running(process))
+        (found,) = yield [("HGETALL", self._keys.running(process))]
         return {job_id.decode(): Running.unpack(value) for job_id, value in found.items()}
 
-    def finished(self, job_id: str) -> Ended | None:
+    @readable
+    def finished(self, job_id: str) -> Reading[Ended | None]:
         """How a job finished, if that is kept."""
-        value = self._client.hget(self._keys.jobs("finished"), job_id)
+        (value,) = yield [("HGET", self._keys.jobs("finished"), job_id)]
         return Ended(*json.loads(value)) if value else None
 
     def last_finished(self, most: int = 100) -> list[Ended]:
@@ -104,28 +107,28 @@ class Statistics:
         values = self._client.hmget(self._keys.jobs("finished"), ids) if ids else []
         return [Ended(*json.loads(value)) for value in values if value]
 
-    def totals(self) -> Counts:
+    @readable
+    def totals(self) -> Reading[Counts]:
         """Counts since the beginning."""
-        return _numbers(self._client.hgetall(self._keys.counters))
+        (found,) = yield [("HGETALL", self._keys.counters)]
+        return _numbers(found)
 
-    def days(self, count: int) -> dict[date, Counts]:
+    @readable
+    def days(self, count: int) -> Reading[dict[date, Counts]]:
         """Counts of the last days, today (UTC) first."""
         today = datetime.now(timezone.utc).date()
         days = [today - timedelta(days=ago) for ago in range(count)]
-        return dict(zip(days, self._all([self._keys.day(str(day)) for day in days]), strict=True))
+        found = yield [("HGETALL", self._keys.day(str(day))) for day in days]
+        return dict(zip(days, map(_numbers, found), strict=True))
 
-    def minutes(self, count: int) -> dict[datetime, Counts]:
+    @readable
+    def minutes(self, count: int) -> Reading[dict[datetime, Counts]]:
         """Counts and run times of the last minutes (UTC), the current one first."""
         now = datetime.fromtimestamp(time.time() // 60 * 60, timezone.utc)
         minutes = [now - timedelta(minutes=ago) for ago in range(count)]
         names = [self._keys.minute(f"{minute:%Y-%m-%dT%H:%M}") for minute in minutes]
-        return dict(zip(minutes, self._all(names), strict=True))
-
-    def _all(self, names: list[str]) -> Iterator[Counts]:
-        with self._client.pipeline(transaction=False) as pipe:
-            for name in names:
-                pipe.hgetall(name)
-            return map(_numbers, pipe.execute())
+        found = yield [("HGETALL", name) for name in names]
+        return dict(zip(minutes, map(_numbers, found), strict=True))
 
 
 def _numbers(found: Mapping[bytes, bytes]) -> Counts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from redis import Redis
 
@@ -20,9 +20,12 @@ from flaskiq.store.keys import Keys
 from flaskiq.store.place import Placed
 from flaskiq.store.processes import Processes
 from flaskiq.store.queues import Queues
+from flaskiq.store.reading import Reading, ask
 from flaskiq.store.ready import Ready
 from flaskiq.store.statistics import History, Statistics
 from flaskiq.store.unacked import UnackedJobs
+
+T = TypeVar("T")
 
 PROMOTED_AT_ONCE = 100
 
@@ -82,6 +85,10 @@ class Store:
         """The time of the server, in seconds since the epoch."""
         seconds, microseconds = self.client.time()
         return float(seconds + microseconds / 1e6)
+
+    def ask(self, reading: Reading[T]) -> T:
+        """Make the trips of a reading; return what it has found."""
+        return ask(self.client, reading)
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to one of the counts since the beginning."""
