@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from types import ModuleType
 
+import chromium
 import pytest
-from chromium import chromium
-from selenium.webdriver import Chrome
-from selenium.webdriver.common.by import By
+from playwright.sync_api import Browser, Dialog, Page
 from waiting import until
 from werkzeug.serving import make_server
 
 
-@pytest.fixture
-def chrome(tmp_path: Path) -> Iterator[Chrome]:
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Browser]:
     """Debian's chromium."""
-    yield from chromium(tmp_path / "chromium")
+    yield from chromium.chromium()
+
+
+@pytest.fixture
+def tab(chrome: Browser) -> Iterator[Page]:
+    """A page in it."""
+    yield from chromium.tab(chrome)
 
 
 @pytest.fixture
@@ -34,50 +38,59 @@ def url(jobs: ModuleType) -> Iterator[str]:
 
 
 def test_a_page_renews_itself_and_lets_go_where_somebody_works(
-    chrome: Chrome, url: str, jobs: ModuleType
+    tab: Page, url: str, jobs: ModuleType
 ) -> None:
     jobs.Add.perform_async(1, 1)
-    chrome.get(f"{url}/queues/default")
-    assert "Refresh" in chrome.find_element(By.TAG_NAME, "header").text
-    chrome.find_element(By.CSS_SELECTOR, "#interval option[value='2']").click()
-    assert chrome.execute_script("return localStorage['flaskiq.interval']") == "2"
-    chrome.execute_script("window.marked = 1; document.activeElement.blur()")
+    tab.goto(f"{url}/queues/default")
+    assert "Refresh" in tab.inner_text("header")
+    tab.select_option("#interval", "2")
+    assert tab.evaluate("localStorage['flaskiq.interval']") == "2"
+    tab.evaluate("window.marked = 1; document.activeElement.blur()")
     jobs.Add.perform_async(2, 2)
-    until(lambda: _rows(chrome) == 2, "the second job comes")
-    assert _enqueued(chrome) == "2"
-    chrome.find_element(By.NAME, "id").click()
+    until(lambda: _rows(tab) == 2, "the second job comes")
+    assert _enqueued(tab) == "2"
+    tab.locator("input[name=id]").first.check()
     jobs.Add.perform_async(3, 3)
     with pytest.raises(AssertionError):
-        until(lambda: _rows(chrome) == 3, "it stays while a job is ticked", 4)
-    chrome.find_element(By.NAME, "id").click()
-    chrome.execute_script("document.activeElement.blur()")
-    until(lambda: _rows(chrome) == 3, "the third job comes")
-    assert chrome.execute_script("return window.marked") == 1, "the page was not loaded again"
+        until(lambda: _rows(tab) == 3, "it stays while a job is ticked", 4)
+    tab.locator("input[name=id]").first.uncheck()
+    tab.evaluate("document.activeElement.blur()")
+    until(lambda: _rows(tab) == 3, "the third job comes")
+    assert tab.evaluate("window.marked") == 1, "the page was not loaded again"
 
 
-def test_ticking_all_and_deleting_them(chrome: Chrome, url: str, jobs: ModuleType) -> None:
+def test_ticking_all_and_deleting_them(tab: Page, url: str, jobs: ModuleType) -> None:
     jobs.Add.perform_bulk([(n, 0) for n in range(3)])
-    chrome.get(f"{url}/queues/default")
-    chrome.find_element(By.CSS_SELECTOR, "[data-all]").click()
-    chrome.find_element(By.CSS_SELECTOR, "button[value=delete]").click()
-    until(lambda: "Deleted 3 jobs." in chrome.find_element(By.TAG_NAME, "main").text, "it says so")
-    assert "No job is ready here." in chrome.find_element(By.TAG_NAME, "main").text
+    tab.goto(f"{url}/queues/default")
+    tab.check("[data-all]")
+    tab.click("button[value=delete]")
+    until(lambda: "Deleted 3 jobs." in tab.inner_text("main"), "it says so")
+    assert "No job is ready here." in tab.inner_text("main")
 
 
-def test_it_asks_before_what_cannot_be_undone(chrome: Chrome, url: str, jobs: ModuleType) -> None:
+def test_it_asks_before_what_cannot_be_undone(tab: Page, url: str, jobs: ModuleType) -> None:
     job = jobs.Add.perform_async()
-    chrome.get(f"{url}/job/{job.id}")
-    chrome.find_element(By.CSS_SELECTOR, "form[data-confirm] button").click()
-    chrome.switch_to.alert.dismiss()
-    assert "Deleted" not in chrome.find_element(By.TAG_NAME, "main").text
-    chrome.find_element(By.CSS_SELECTOR, "form[data-confirm] button").click()
-    chrome.switch_to.alert.accept()
-    until(lambda: "Deleted 1 job." in chrome.find_element(By.TAG_NAME, "main").text, "it says so")
+    tab.goto(f"{url}/job/{job.id}")
+    questions: list[str] = []
+
+    def delete(answer: Callable[[Dialog], None]) -> None:
+        def hear(dialog: Dialog) -> None:
+            questions.append(dialog.message)
+            answer(dialog)
+
+        tab.once("dialog", hear)
+        tab.click("form[data-confirm] button")
+
+    delete(Dialog.dismiss)
+    assert "Deleted" not in tab.inner_text("main")
+    delete(Dialog.accept)
+    until(lambda: "Deleted 1 job." in tab.inner_text("main"), "it says so")
+    assert questions == ["Delete this job?"] * 2
 
 
-def _rows(chrome: Chrome) -> int:
-    return len(chrome.find_elements(By.CSS_SELECTOR, "#live-jobs tr"))
+def _rows(tab: Page) -> int:
+    return tab.locator("#live-jobs tr").count()
 
 
-def _enqueued(chrome: Chrome) -> str:
-    return chrome.find_element(By.CSS_SELECTOR, ".numbers div:nth-child(4) dd").text
+def _enqueued(tab: Page) -> str:
+    return tab.inner_text(".numbers div:nth-child(4) dd")

@@ -23,7 +23,7 @@ Start = Callable[..., Process]
 
 PAGES = (
     "/", "/busy", "/queues", "/queues/default", "/scheduled", "/retries", "/dead", "/cron",
-    "/batches", "/chords",
+    "/batches", "/chords", "/metrics", "/metrics/shop.Add",
 )  # fmt: skip
 
 
@@ -42,7 +42,7 @@ def test_what_to_do_where_there_is_nothing(browser: Browser) -> None:
     assert "No job waits for another attempt: all went well." in browser.get("/retries")
     assert "perform_in and perform_at put one here" in browser.get("/scheduled")
     assert "No job has given up." in browser.get("/dead")
-    assert "Nobody knows a job of this id" in browser.get("/job/none", code=404)
+    assert "Nobody knows a job none." in browser.get("/job/none", code=404)
     assert "No batch none is known." in browser.get("/batches/none", code=404)
     assert "No chord none is known." in browser.get("/chords/none", code=404)
 
@@ -93,7 +93,7 @@ def test_lists_are_paged_and_filtered(browser: Browser, jobs: ModuleType) -> Non
     assert (text.count("Nightly"), text.count("Add")) == (1, 0)
     assert "No job is like that." in browser.get("/scheduled?worker=Unknown")
     assert browser.get("/scheduled?argument=[[7,").count("Add") == 1
-    assert "This is no place" in browser.get("/scheduled?after=x,y", code=400)
+    assert "'x,y' is no place in a set" in browser.get("/scheduled?after=x,y", code=400)
 
 
 def _numbers(page: str) -> list[int]:
@@ -110,6 +110,7 @@ def test_acting_on_all_that_match(browser: Browser, jobs: ModuleType) -> None:
     jobs.Die.perform_bulk([("x",)] * 3)
     browser.get("/queues/default?worker=Add")
     text = browser.post("/queues/default?worker=Add", act="delete", all="1", id="ignored")
+    text = browser.go_on(text)
     assert "Deleted 5,000 jobs." in text
     assert api.Queue("default").size == 3
     assert "No job was ticked." in browser.post("/queues/default", act="delete", code=400)
@@ -151,7 +152,7 @@ def test_cron(browser: Browser, jobs: ModuleType) -> None:
     assert "0 3 * * * UTC At 03:00" in text
     assert "none yet" in text
     name = jobs.Nightly.task_name()
-    assert "now queued" in browser.post("/cron", act="run", entry=name)
+    assert "now under way" in browser.post("/cron", act="run", entry=name)
     assert "paused" in browser.post("/cron", act="pause", entry=name)
     assert api.CronEntry(name).is_paused
     assert "paused" not in browser.post("/cron", act="unpause", entry=name)
@@ -161,7 +162,7 @@ def test_cron(browser: Browser, jobs: ModuleType) -> None:
 def test_batches_and_chords(browser: Browser, jobs: ModuleType, store: Redis, start: Start) -> None:
     with Batch("import") as batch:
         jobs.Die.perform_bulk([("x",), ("y",)])
-    start()
+    start(FLASKIQ_CHORD_WATCH="1")
     until(lambda: batch.status().dead == 2, "both died")
     assert "import blocked" in browser.get("/batches")
     assert "2 dead" in browser.get(f"/batches/{batch.id}")
@@ -174,9 +175,11 @@ def test_batches_and_chords(browser: Browser, jobs: ModuleType, store: Redis, st
     until(lambda: "lost" in browser.get("/chords"), "it is stuck")
     text = browser.get(f"/chords/{result.parent.id}")
     assert "1 of 2 parts are nowhere." in text
-    assert "1 acts of repair." in browser.post(f"/chords/{result.parent.id}", act="recover")
+    assert "Did 1 act to repair it." in browser.post(f"/chords/{result.parent.id}", act="recover")
     assert store.llen("away") == 1
-    assert "parts revoked" in browser.post(f"/chords/{result.parent.id}", act="revoke")
+    assert re.search(
+        r"Revoked \d parts?\.", browser.post(f"/chords/{result.parent.id}", act="revoke")
+    )
 
 
 def test_a_job_is_another_one_by_now(browser: Browser, jobs: ModuleType) -> None:
@@ -210,7 +213,7 @@ def test_redis_is_away(browser: Browser, jobs: ModuleType, monkeypatch: pytest.M
     def fail(*_: Any, **__: Any) -> None:
         raise Away("gone")
 
-    monkeypatch.setattr("flaskiq.web.dashboard.shell.numbers", fail)
+    monkeypatch.setattr("flaskiq.store.reading._send", fail)
     assert "Redis is out of reach" in browser.get("/", code=503)
 
 

@@ -1,15 +1,14 @@
-"""Debian's chromium, driven by Selenium."""
+"""Debian's chromium, driven by Playwright."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
-from selenium.webdriver import Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service
+from playwright.sync_api import Browser, Page, sync_playwright
 
 FLAGS = (
     "--headless",
@@ -20,22 +19,29 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--window-size=1100,900",
 )
 
 
-def chromium(profile: Path) -> Iterator[Chrome]:
-    """Yield a browser, and end it; skip without one, fail in CI."""
-    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if program is None or driver is None:
-        message = "no browser: install chromium and chromium-driver"
+def chromium() -> Iterator[Browser]:
+    """Yield a browser, and end it; skip without one, fail in CI.
+
+    For a fixture of a module, not of the session: while it runs, its thread has an event loop, and
+    ``asyncio.run`` refuses to work.
+    """
+    program = shutil.which("chromium")
+    if program is None:
+        message = "no browser: install chromium"
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
-    options = ChromeOptions()
-    options.binary_location = program
-    for flag in (*FLAGS, f"--user-data-dir={profile}"):
-        options.add_argument(flag)
-    browser = Chrome(options=options, service=Service(driver))
-    yield browser
-    browser.quit()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def tab(browser: Browser, **options: Any) -> Iterator[Page]:
+    """Yield an empty page that shares nothing with others; ``options`` are Playwright's."""
+    context = browser.new_context(**{"viewport": {"width": 1100, "height": 900}, **options})
+    yield context.new_page()
+    context.close()

@@ -92,7 +92,8 @@ class Queue:
     def __init__(self, name: str) -> None:
         self.name = name
         self._state = current.state()
-        self._ready = self._state.store.ready
+        self.ready = self._state.store.ready
+        """The lists of all queues."""
         self._client = self._state.store.client
 
     @classmethod
@@ -106,25 +107,25 @@ class Queue:
     @property
     def size(self) -> int:
         """How many jobs are ready."""
-        return self._ready.sizes([self.name])[self.name]
+        return self.ready.sizes([self.name])[self.name]
 
     @property
     def latency(self) -> float | None:
         """Seconds for which the oldest job has been ready; 0 without any, None if not known."""
-        return latency(self.name, self._ready.oldest([self.name])[self.name])
+        return latency(self.name, self.ready.oldest([self.name])[self.name])
 
     @property
     def is_paused(self) -> bool:
         """Whether nobody fetches from it."""
-        return self.name in self._ready.paused()
+        return self.name in self.ready.paused()
 
     def pause(self) -> None:
         """Let no worker fetch from it, also after restarts; acts within a third of the TTL."""
-        self._ready.pause(self.name)
+        self.ready.pause(self.name)
 
     def unpause(self) -> None:
         """Let workers fetch from it again."""
-        self._ready.unpause(self.name)
+        self.ready.unpause(self.name)
 
     def __len__(self) -> int:
         return self.size
@@ -136,12 +137,12 @@ class Queue:
 
     def chunks(self) -> Iterator[tuple[str, list[JobRecord]]]:
         """Yield the jobs in chunks, with the list that they are in; the newest of each first."""
-        for name, chunk in self._ready.chunks(self.name):
+        for name, chunk in self.ready.chunks(self.name):
             yield name, [JobRecord.of(raw, State.QUEUED, self.name) for raw in chunk]
 
     def find(self, job_id: str, *, bound: int = BOUND) -> JobRecord | None:
         """Return a job by its id, None if it is not among the ``bound`` newest."""
-        for _, raw in self._ready.seek(self.name, job_id, bound)[1]:
+        for _, raw in self.ready.seek(self.name, job_id, bound)[1]:
             job = JobRecord.of(raw, State.QUEUED, self.name)
             if job.id == job_id:
                 return job
@@ -149,7 +150,7 @@ class Queue:
 
     def delete(self, job_id: str) -> bool:
         """Delete a job; return whether it was there. Its result is ``REVOKED``."""
-        _, found = self._ready.seek(self.name, job_id, BOUND)
+        _, found = self.ready.seek(self.name, job_id, BOUND)
         return any(
             self._delete([(name, JobRecord.of(raw, State.QUEUED, self.name))])
             for name, raw in found
@@ -167,9 +168,9 @@ class Queue:
             ArgumentError: ``after`` is no place in a queue.
         """
         which, start = _place(after)
-        names = self._ready.lists(self.name)
+        names = self.ready.lists(self.name)
         while which < len(names):
-            chunk = self._ready.chunk(names[which], start, most)
+            chunk = self.ready.chunk(names[which], start, most)
             if chunk:
                 break
             which, start = which + 1, 0
@@ -195,7 +196,7 @@ class Queue:
         looked_at = 0
         while looked_at < LOOKED_AT:
             # The other lists are those of message priorities, nearly always empty.
-            chunks = yield from self._ready.chunks_from(self.name, which, start, size)
+            chunks = yield from self.ready.chunks_from(self.name, which, start, size)
             for chunk in chunks:
                 for raw in chunk:
                     if len(found) == length:
@@ -213,7 +214,7 @@ class Queue:
 
     def clear(self) -> int:
         """Delete all jobs at once; return how many. Nobody is told: it is for emergencies."""
-        return self._ready.clear(self.name)
+        return self.ready.clear(self.name)
 
     def _jobs(self) -> Iterator[tuple[str, JobRecord]]:
         seen: set[str] = set()
@@ -225,7 +226,7 @@ class Queue:
     def _delete(self, jobs: list[tuple[str, JobRecord]]) -> int:
         """Delete jobs; one that has been fetched meanwhile runs, and is not ended."""
         known = [(name, job.raw, job.id) for name, job in jobs if job.raw is not None]
-        gone = self._ready.delete([(name, raw) for name, raw, _ in known])
+        gone = self.ready.delete([(name, raw) for name, raw, _ in known])
         for (_, raw, job_id), was_there in zip(known, gone, strict=True):
             if was_there:
                 end_unstarted(self._state.celery, job_id, raw, "deleted")

@@ -49,6 +49,11 @@ class JobsByTime:
     def __len__(self) -> int:
         return len(self._jobs)
 
+    @readable
+    def size(self) -> Reading[int]:
+        """How many jobs there are."""
+        return (yield from self._jobs.size.reading())
+
     def __iter__(self) -> Iterator[JobRecord]:
         """Yield the jobs, the first due first, or the last that died; none that stays is missed."""
         entries = self._jobs.entries(backwards=self.newest_first)

@@ -58,6 +58,9 @@ class ChordWatch(Loop):
             found = [each.record for each in find(old)] if old else []
         except ResultsDisabledError:
             found = []
+        for each in found:
+            if not each.is_over:
+                store.chords.judge(each.id, str(each.verdict), each.reason)
         stuck = [each for each in found if each.is_stuck]
         ages = [each.age(now) or 0.0 for each in found if not each.is_over]
         over = sum(each.is_over for each in found)

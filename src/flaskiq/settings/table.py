@@ -166,6 +166,13 @@ TABLE: tuple[Setting, ...] = (
         "read, operate or the acts that are allowed. Without it nobody may, but in development.",
     ),
     Setting(
+        "FLASKIQ_DASHBOARD_REDACT",
+        None,
+        kinds.OBJECT,
+        "Returns what the dashboard may show in place of a value, such as shop.privacy:redact; it "
+        "is told what it is, the value, and of which job.",
+    ),
+    Setting(
         "FLASKIQ_CHORD_WATCH",
         30,
         kinds.SECONDS,
@@ -387,6 +394,12 @@ TABLE: tuple[Setting, ...] = (
         kinds.BOOL,
         "Send an event when a job is enqueued, too.",
         celery="task_send_sent_event",
+    ),
+    Setting(
+        "FLOWER_URL",
+        None,
+        kinds.TEXT,
+        "Where Flower is found; the dashboard leads there while it runs.",
     ),
     Setting(
         "ENABLE_FLOWER",

@@ -13,6 +13,7 @@ from redis.lock import Lock
 from flaskiq.store import script
 from flaskiq.store.keys import Keys
 from flaskiq.store.place import Placed
+from flaskiq.store.reading import Reading, readable
 
 KEPT = 8 * 24 * 60 * 60
 """Seconds that a chord is kept after it has last changed; longer than results are, by default."""
@@ -74,6 +75,22 @@ class RegisteredChord(NamedTuple):
     called: frozenset[str]
     held: Sequence[str]
     is_over: bool
+
+
+class ChordSummary(NamedTuple):
+    """What a list says of a chord; times in seconds since the epoch.
+
+    ``verdict`` and ``reason`` are of the watcher's last look, empty if it has not looked yet.
+    """
+
+    id: str
+    body: str
+    size: int | None
+    ended: int
+    created_at: float
+    changed_at: float
+    verdict: str
+    reason: str
 
 
 class Act(NamedTuple):
@@ -205,6 +222,21 @@ class Chords:
         found = self._client.zrangebyscore(self._keys.chords, "-inf", to)
         return [each.decode() for each in found]
 
+    @readable
+    def last(self, most: int) -> Reading[list[ChordSummary]]:
+        """The chords that are not over and were published last, the newest first."""
+        (found,) = yield [("ZRANGE", self._keys.chords, 0, most - 1, "REV")]
+        ids = [each.decode() for each in found]
+        facts = yield [("HMGET", self._keys.chord(each), *_FACTS) for each in ids]
+        return [_summary(each, *own) for each, own in zip(ids, facts, strict=True) if own[0]]
+
+    def judge(self, chord_id: str, verdict: str, reason: str) -> None:
+        """Note how a chord was doing when somebody looked."""
+        with self._client.pipeline() as pipe:
+            pipe.hset(self._keys.chord(chord_id), mapping={"verdict": verdict, "reason": reason})
+            pipe.expire(self._keys.chord(chord_id), KEPT)
+            pipe.execute()
+
     def get(self, chord_id: str) -> RegisteredChord | None:
         """Return what is noted of a chord; None if nothing is."""
         with self._client.pipeline() as pipe:
@@ -265,10 +297,36 @@ class Chords:
         """Say what a watcher has found."""
         self._client.hset(self._keys.chord_watch, mapping=dict(figures))
 
-    def reported(self) -> dict[str, float]:
+    @readable
+    def reported(self) -> Reading[dict[str, float]]:
         """What a watcher has found last; empty if none has looked."""
-        found = self._client.hgetall(self._keys.chord_watch)
+        (found,) = yield [("HGETALL", self._keys.chord_watch)]
         return {name.decode(): float(value) for name, value in found.items()}
+
+
+_FACTS = ("body", "size", "ended", "created_at", "changed_at", "verdict", "reason")
+
+
+def _summary(
+    chord_id: str,
+    body: bytes,
+    size: bytes | None,
+    ended: bytes | None,
+    created_at: bytes,
+    changed_at: bytes,
+    verdict: bytes | None,
+    reason: bytes | None,
+) -> ChordSummary:
+    return ChordSummary(
+        chord_id,
+        str(loads(body).get("task")),
+        None if size is None else int(size),
+        int(ended or 0),
+        float(created_at),
+        float(changed_at),
+        (verdict or b"").decode(),
+        (reason or b"").decode(),
+    )
 
 
 def _part(part_id: str, value: bytes) -> RegisteredPart:

@@ -141,7 +141,13 @@ class JobSet:
         return [job_id for job_id, at in zip(job_ids, found, strict=True) if at is not None]
 
     def __len__(self) -> int:
-        return int(self._client.zcard(self._zset))
+        return self.size()
+
+    @readable
+    def size(self) -> Reading[int]:
+        """How many jobs there are."""
+        (found,) = yield [("ZCARD", self._zset)]
+        return int(found)
 
     @readable
     def page(

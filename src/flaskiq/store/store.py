@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from redis import Redis
@@ -20,7 +21,7 @@ from flaskiq.store.keys import Keys
 from flaskiq.store.place import Placed
 from flaskiq.store.processes import Processes
 from flaskiq.store.queues import Queues
-from flaskiq.store.reading import Reading, ask
+from flaskiq.store.reading import Reading, ask, call, readable, together
 from flaskiq.store.ready import Ready
 from flaskiq.store.statistics import History, Statistics
 from flaskiq.store.unacked import UnackedJobs
@@ -51,6 +52,7 @@ class Store:
         history: History | None = None,
     ) -> None:
         self.client: Any = client  # redis-py types one return for sync and async
+        self._client = self.client  # as every structure calls it
         self.keys = keys or Keys()
         self.scheduled = JobSet(client, self.keys, "scheduled")
         self.retry = JobSet(client, self.keys, "retry")
@@ -65,7 +67,6 @@ class Store:
         self.statistics = Statistics(client, self.keys, history or History())
         self._promote = script.load(client, "promote")
         self._kill = script.load(client, "kill")
-        self._seek_in_flight = script.load(client, "seek_in_flight")
 
     def promote(self) -> Promotion:
         """Move due jobs of the scheduled and the retry set to their queues."""
@@ -102,14 +103,22 @@ class Store:
         value = self._kill([*jobs.own_keys, *self.dead.own_keys], [job_id, failure.pack()])
         return Placed.unpack(value) if value else None
 
-    def in_flight(self, job_id: str) -> list[tuple[Flight, Placed]]:
+    @readable
+    def in_flight(self, job_id: str) -> Reading[list[tuple[Flight, Placed]]]:
         """Where a job is in flight."""
-        processes = sorted(self.processes.live() | self.processes.lost())
+        live, lost = yield from together(
+            self.processes.live.reading(), self.processes.lost.reading()
+        )
+        return (yield from self.seek_in_flight(sorted(live | lost), job_id))
+
+    def seek_in_flight(
+        self, processes: Sequence[str], job_id: str
+    ) -> Reading[list[tuple[Flight, Placed]]]:
+        """Where a job is in flight among these processes."""
         if not processes:
             return []
-        found = self._seek_in_flight(
-            [self.keys.inflight(each) for each in processes], marks(job_id)
-        )
+        records = [self.keys.inflight(each) for each in processes]
+        (found,) = yield [call("seek_in_flight", records, marks(job_id))]
         parts = zip(found[::3], found[1::3], found[2::3], strict=True)
         return [
             (Flight(processes[place - 1], int(seq)), Placed.unpack(value))
@@ -131,9 +140,10 @@ class Store:
         waited = [jobs.remove(job_id) for jobs in (self.scheduled, self.retry)]
         return waited[0] or waited[1]
 
-    def is_cancelled(self, job_id: str) -> bool:
+    @readable
+    def is_cancelled(self, job_id: str) -> Reading[bool]:
         """Whether a job must not run."""
-        until = self.client.zscore(self.keys.cancelled, job_id)
+        (until,) = yield [("ZSCORE", self.keys.cancelled, job_id)]
         return until is not None and until > time.time()
 
     def cancelled(self) -> list[str]:

@@ -19,9 +19,11 @@ class Browser:
         self.client = client
         self.page = ""
         self.token = ""
+        self.path = ""
 
     def get(self, path: str, code: int = 200) -> str:
         """Load a page below the dashboard, and return its text without tags."""
+        self.path = path
         answer = self.client.get(f"/jobs{path}")
         assert answer.status_code == code, answer.text
         self._take(answer.text)
@@ -37,7 +39,8 @@ class Browser:
     @property
     def text(self) -> str:
         """What the page says."""
-        return " ".join(unescape(re.sub(r"<[^>]+>", " ", self.page)).split())
+        shown = re.sub(r"<script.*?</script>", " ", self.page, flags=re.DOTALL)
+        return " ".join(unescape(re.sub(r"<[^>]+>", " ", shown)).split())
 
     def post(self, path: str, code: int = 303, **fields: Any) -> str:
         """Send a form of the page that was loaded last; follow the redirect and return its text."""
@@ -49,3 +52,10 @@ class Browser:
             return self.get(location)
         self.page = answer.text
         return self.text
+
+    def go_on(self, text: str) -> str:
+        """Press `Go on` until an act on many jobs has come to its end."""
+        while found := re.search(r"<form[^>]* data-go-on>(.*?)</form>", self.page, re.DOTALL):
+            fields = re.findall(r'name="(\w+)" value="([^"]*)"', found[1])
+            text = self.post(self.path, **{name: unescape(value) for name, value in fields})
+        return text

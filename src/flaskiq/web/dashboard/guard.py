@@ -8,6 +8,7 @@ import secrets
 from typing import cast
 from urllib.parse import urlsplit
 
+from blinker import signal
 from flask import Response, abort, current_app, g, request, session
 
 from flaskiq import current
@@ -16,6 +17,9 @@ from flaskiq.settings.kinds import resolve
 from flaskiq.web.dashboard.access import MISSING, Access, Rule, access, is_development
 
 audit = logging.getLogger("flaskiq.audit")
+
+acted = signal("flaskiq.acted")
+"""Sent for every act, by the app, with ``act``, ``what`` and ``number``, within the request."""
 
 TOKEN = "flaskiq_token"  # noqa: S105 - the name of a form field
 """Form field, and where the session keeps it."""
@@ -50,9 +54,10 @@ def rule_of(settings: Settings) -> Rule | None:
 
 
 def _refuse_other_sites() -> None:
-    """Refuse a write that was not made by a page of ours.
+    """Refuse a write that was not made by a page of ours, nor by a program.
 
-    The browser tells (Sec-Fetch-Site, else Origin); with a ``SECRET_KEY`` a token does, too.
+    The browser tells (Sec-Fetch-Site, else Origin); with a ``SECRET_KEY`` a token does, too. JSON
+    needs none: a browser sends it to another site only after it has asked, and we do not answer.
     """
     told = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin")
@@ -61,10 +66,10 @@ def _refuse_other_sites() -> None:
     elif origin is not None:
         is_ours = urlsplit(origin).netloc == request.host
     else:
-        is_ours = bool(current_app.secret_key)  # the token decides
+        is_ours = bool(current_app.secret_key) or request.is_json  # the token decides
     if not is_ours:
         abort(403, "This request was made by another site.")
-    if current_app.secret_key:
+    if current_app.secret_key and not request.is_json:
         sent, kept = request.form.get(TOKEN, ""), session.get(TOKEN, "")
         if not kept or not hmac.compare_digest(sent, str(kept)):
             abort(403, "The form is too old; load the page again.")
@@ -104,6 +109,8 @@ def require(act: str) -> None:
         abort(403, f"You may look at the jobs, and not {act} them.")
 
 
-def note(act: str, what: str) -> None:
-    """Write down who has done what."""
-    audit.info("%s %s, from %s", act, what, request.remote_addr)
+def note(act: str, what: str, number: int | None) -> None:
+    """Write down what was done, and tell who listens."""
+    many = "" if number is None else f" ({number})"
+    audit.info("%s %s%s, from %s", act, what, many, request.remote_addr)
+    acted.send(current.state().app, act=act, what=what, number=number)

@@ -1,58 +1,44 @@
-"""Listing: a page of jobs, which of them are meant, and what can be done with those."""
+"""Listing: a page of jobs, and which of them are looked for."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from flask import abort, request
+from flask import request
 
-from flaskiq.api import Filter, JobRecord
+from flaskiq import api
+from flaskiq.api import Filter
+from flaskiq.web.dashboard.page import Content
+from flaskiq.web.dashboard.redaction import ShownFilter, ShownJob
 
-PAGE = 25
-"""Jobs on a page."""
-
-FIELDS = ("worker", "queue", "error", "argument")
+FIELDS = ("worker", "queue", "error", "argument", "tenant")
 """Of a filter, as they stand in the URL."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Listing:
-    """Jobs as they are listed; ``after`` is the cursor of the next page.
-
-    With a filter ``looked_at`` jobs were looked at and no more: the next page goes on.
-    """
-
-    jobs: Sequence[JobRecord]
-    total: int
-    where: Filter
-    after: str | None
-    looked_at: int
-    acts: Sequence[tuple[str, str]]
-
-    @property
-    def fields(self) -> dict[str, Any]:
-        """What the filter asks for, by field."""
-        return {name: getattr(self.where, name) or "" for name in FIELDS}
-
-    @property
-    def next(self) -> dict[str, str]:
-        """The query of the next page."""
-        given = {name: value for name, value in self.fields.items() if value}
-        return {**given, "after": self.after or ""}
 
 
 def given() -> Filter:
     """Return the filter in the URL."""
-    return Filter(**{name: request.args.get(name) or None for name in FIELDS})
+    return ShownFilter(**{name: request.args.get(name) or None for name in FIELDS})
 
 
-def selected() -> list[str] | None:
-    """Return the jobs that were ticked; None for all that the filter means."""
-    if request.form.get("all") == "1":
-        return None
-    ids = request.form.getlist("id")
-    if not ids:
-        abort(400, "No job was ticked.")
-    return ids
+def after() -> str | None:
+    """Return the place in the URL from which the list is shown on."""
+    return request.args.get("after") or None
+
+
+def content(page: api.Page, total: int, acts: Sequence[tuple[str, str]]) -> Content:
+    """Return what a page shows of a list.
+
+    With a filter ``looked_at`` jobs were looked at and no more: the next page, which begins
+    ``after``, goes on. ``acts`` are what can be done: act and title.
+    """
+    where = given()
+    fields: dict[str, Any] = {name: getattr(where, name) or "" for name in FIELDS}
+    return {
+        "jobs": [ShownJob(job) for job in page.jobs],
+        "total": total,
+        "looked_at": page.looked_at,
+        "after": page.after,
+        "filter": fields,
+        "acts": acts,
+    }

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
-from flask import current_app, g, has_request_context, request, url_for
+from flask import current_app, g, has_request_context, url_for
 
 from flaskiq import current
-from flaskiq.api.numbers import numbers
+from flaskiq.api import Numbers
 from flaskiq.settings import mask_url
-from flaskiq.web.dashboard import shown
+from flaskiq.web.dashboard import flower, graph, shown
 from flaskiq.web.dashboard.acts import said
 from flaskiq.web.dashboard.assets import address
 from flaskiq.web.dashboard.guard import TOKEN, may, token
 
+
+class Tab(NamedTuple):
+    """A page that every page leads to; ``key`` is typed after ``g``."""
+
+    name: str
+    title: str
+    key: str
+
+
 TABS = (
-    ("overview", "Overview"),
-    ("busy", "Busy"),
-    ("queues", "Queues"),
-    ("scheduled", "Scheduled"),
-    ("retries", "Retries"),
-    ("dead", "Dead"),
-    ("cron", "Cron"),
-    ("batches", "Batches"),
-    ("chords", "Chords"),
+    Tab("overview", "Overview", "o"),
+    Tab("busy", "Busy", "b"),
+    Tab("queues", "Queues", "q"),
+    Tab("scheduled", "Scheduled", "s"),
+    Tab("retries", "Retries", "r"),
+    Tab("dead", "Dead", "d"),
+    Tab("cron", "Cron", "c"),
+    Tab("batches", "Batches", "a"),
+    Tab("chords", "Chords", "h"),
+    Tab("metrics", "Metrics", "m"),
 )
 
 
@@ -32,28 +43,31 @@ def context() -> dict[str, Any]:
     if not has_request_context() or "flaskiq_nonce" not in g:
         return {}
     state = current.state()
+    found: Numbers | None = g.get("flaskiq_numbers")
     return {
-        "tabs": [(name, title, url_for(f"flaskiq.{name}")) for name, title in TABS],
-        "numbers": _numbers,
+        "tabs": TABS,
+        "numbers": found and _numbers(found),
         "asset": address,
         "nonce": g.flaskiq_nonce,
         "token_name": TOKEN,
         "token": token,
         "has_token": bool(current_app.secret_key),
         "may": may,
-        "said": said(request.args.get("did", "")),
+        "said": said(),
         "app_name": current_app.name,
         "env": state.settings.env,
         "broker": mask_url(state.settings.broker_url),
+        "flower": flower.address(),
+        "sends_events": state.celery.conf.worker_send_task_events,
+        "graph": graph,
+        "next_query": next_query,
         **shown.FILTERS,
-        "call": shown.call,
     }
 
 
-def _numbers() -> list[tuple[str, int, str | None]]:
-    found = numbers()
+def _numbers(found: Numbers) -> list[tuple[str, int, str | None]]:
     return [
-        ("Processed", found.processed, None),
+        ("Processed", found.processed, url_for("flaskiq.metrics")),
         ("Failed", found.failed, None),
         ("Busy", found.busy, url_for("flaskiq.busy")),
         ("Enqueued", found.enqueued, url_for("flaskiq.queues")),
@@ -61,3 +75,8 @@ def _numbers() -> list[tuple[str, int, str | None]]:
         ("Scheduled", found.scheduled, url_for("flaskiq.scheduled")),
         ("Dead", found.dead, url_for("flaskiq.dead")),
     ]
+
+
+def next_query(fields: Mapping[str, str], after: str) -> dict[str, str]:
+    """Return the query of the page that begins ``after``, with the same filter."""
+    return {**{name: value for name, value in fields.items() if value}, "after": after}

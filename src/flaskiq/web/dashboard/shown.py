@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from datetime import datetime, timezone
 from typing import Any
@@ -16,11 +15,7 @@ from flaskiq.number import duration, size
 MOST = 20_000
 """Characters of arguments and the like that are shown."""
 
-_SECRET = re.compile(
-    r"pass(word|wd|phrase)?|secret|token|api_?key|credential|authorization", re.IGNORECASE
-)
-
-HIDDEN, NOTHING = "•••", "-"
+NOTHING = "-"
 
 
 def ago(at: float | None) -> Markup:
@@ -38,36 +33,24 @@ def number(value: float | None) -> str:
     return NOTHING if value is None else f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
 
 
-def redacted(value: Any) -> Any:
-    """Return a value without what is named like a secret, at any depth."""
-    if isinstance(value, dict):
-        return {
-            key: HIDDEN if _SECRET.search(str(key)) else redacted(each)
-            for key, each in value.items()
-        }
-    if isinstance(value, (list, tuple)):
-        return [redacted(each) for each in value]
-    return value
-
-
 def pretty(value: Any) -> str:
-    """Return a value as JSON over several lines, without secrets and not without end."""
-    text = json.dumps(redacted(value), default=str, ensure_ascii=False, indent=2)
+    """Return a value as JSON over several lines, and not without end."""
+    text = json.dumps(value, default=str, ensure_ascii=False, indent=2)
     return text if len(text) <= MOST else f"{text[:MOST]}\n… {len(text) - MOST:,} characters more"
 
 
 def short(value: Any, most: int = 100) -> str:
     """Return a value as JSON in one line that fits a cell."""
-    text = json.dumps(redacted(value), default=str, ensure_ascii=False)
+    text = json.dumps(value, default=str, ensure_ascii=False)
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def call(args: Any, kwargs: Any) -> str:
-    """Return arguments as they are written in a call, without secrets."""
-    if args is None:
-        return "unreadable"
+    """Return arguments as they are written in a call."""
+    if not isinstance(args, (list, tuple)) or not isinstance(kwargs, dict):
+        return "unreadable" if args is None else short([args, kwargs])
     given = [short(value, 60) for value in args]
-    given += [f"{name}={short(value, 60)}" for name, value in redacted(kwargs or {}).items()]
+    given += [f"{name}={short(value, 60)}" for name, value in kwargs.items()]
     text = ", ".join(given)
     return text if len(text) <= 120 else f"{text[:119]}…"
 
@@ -89,4 +72,6 @@ FILTERS = {
     "number": number,
     "pretty": pretty,
     "plain": plain,
+    "call": call,
 }
+"""What the templates may call."""

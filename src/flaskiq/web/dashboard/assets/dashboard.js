@@ -1,33 +1,35 @@
-// What a page does by itself: it renews its regions, asks before what cannot be undone, and lets
-// ranges be ticked. Everything else works without it.
+// What a page does by itself: it renews its regions, asks before what cannot be undone, goes on with
+// what takes long, lets ranges be ticked, and listens to keys. Everything else works without it.
 "use strict";
 
-const KEPT = "flaskiq.interval";
-const choice = document.getElementById("interval");
+const all = (what, from = document) => [...from.querySelectorAll(what)];
+const byId = (id) => document.getElementById(id);
+
+// --- Renewing -----------------------------------------------------------------------------------
+
+const interval = byId("interval");
 let timer = 0;
 
 // Nothing moves under the eyes of somebody who reads, selects or types.
-const isBusy = (region) =>
+const isInUse = (region) =>
   document.hidden ||
   region.contains(document.activeElement) ||
-  region.matches(":hover") && String(getSelection()) !== "" ||
+  (!getSelection().isCollapsed && region.contains(getSelection().anchorNode)) ||
   document.querySelector("main input[type=checkbox]:checked") !== null;
 
-const renew = async () => {
-  const regions = [...document.querySelectorAll("[data-live]")].filter((each) => !isBusy(each));
+const renew = async (asked = false) => {
+  const isFree = (region) => asked || !isInUse(region);
+  const regions = all("[data-live]").filter(isFree);
   if (regions.length && !document.hidden) {
     try {
       const address = new URL(location.href);
-      address.searchParams.delete("did");
+      for (const name of ["did", "place", "left", "of"]) address.searchParams.delete(name);
       const answer = await fetch(address, {headers: {Accept: "text/html"}});
       if (!answer.ok) throw new Error(answer.statusText);
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const region of regions) {
         const fresh = page.getElementById(region.id);
-        if (!fresh || isBusy(region)) continue;
-        const open = new Set([...region.querySelectorAll("details[open]")].map((each) => each.id));
-        for (const each of fresh.querySelectorAll("details")) each.open = open.has(each.id);
-        region.replaceWith(document.adoptNode(fresh));
+        if (fresh && isFree(region)) replace(region, document.adoptNode(fresh));
       }
       document.body.classList.remove("away");
     } catch {
@@ -37,37 +39,58 @@ const renew = async () => {
   plan();
 };
 
+// What was opened stays open, and what was scrolled stays where it is.
+const replace = (region, fresh) => {
+  const open = new Set(all("details[open]", region).map((each) => each.id));
+  for (const each of all("details", fresh)) each.open = open.has(each.id);
+  const places = all(".scroll, pre", region).map((each) => [each.scrollLeft, each.scrollTop]);
+  region.replaceWith(fresh);
+  all(".scroll, pre", fresh).forEach((each, n) => {
+    [each.scrollLeft, each.scrollTop] = places[n] ?? [0, 0];
+  });
+};
+
 const plan = () => {
   clearTimeout(timer);
-  const seconds = Number(choice.value);
+  const seconds = Number(interval.value);
   if (seconds) timer = setTimeout(renew, seconds * 1000);
 };
 
-if (choice) {
-  choice.closest("label").hidden = false;
-  choice.value = localStorage.getItem(KEPT) ?? "5";
-  if (!choice.value) choice.value = "5";
+// --- What is remembered -------------------------------------------------------------------------
+
+const remember = (choice, name, initial, act) => {
+  choice.value = localStorage.getItem(name) ?? initial;
+  if (choice.selectedIndex < 0) choice.value = initial;
   choice.addEventListener("change", () => {
-    localStorage.setItem(KEPT, choice.value);
-    plan();
+    localStorage.setItem(name, choice.value);
+    act();
   });
-  document.addEventListener("visibilitychange", () => document.hidden || plan());
-  plan();
-}
+};
+
+interval.closest("[hidden]").hidden = false;
+remember(interval, "flaskiq.interval", "5", plan);
+remember(byId("theme"), "flaskiq.theme", "", () => {
+  document.documentElement.dataset.theme = byId("theme").value;
+});
+document.addEventListener("visibilitychange", () => document.hidden || plan());
+plan();
+
+// --- Acting -------------------------------------------------------------------------------------
 
 document.addEventListener("submit", (event) => {
   const question = event.target.dataset.confirm;
-  const all = event.target.querySelector("input[name=all]:checked");
+  const whole = event.target.querySelector("input[name=all]:checked");
   const verb = event.submitter?.textContent;
   if (question && !confirm(question)) event.preventDefault();
-  if (all && !confirm(`${verb}${all.closest("label").textContent}?`)) event.preventDefault();
+  if (whole && !confirm(`${verb}${whole.closest("label").textContent}?`)) event.preventDefault();
 });
+document.querySelector("form[data-go-on]")?.requestSubmit();
 
 let last = null;
 document.addEventListener("click", (event) => {
   const box = event.target;
   if (!box.matches?.("input[type=checkbox]")) return;
-  const boxes = [...document.querySelectorAll("#jobs input[name=id]")];
+  const boxes = all("#jobs input[name=id]");
   if ("all" in box.dataset) for (const each of boxes) each.checked = box.checked;
   if (box.name !== "id") return;
   if (event.shiftKey && last) {
@@ -75,4 +98,40 @@ document.addEventListener("click", (event) => {
     for (const each of boxes.slice(from, to + 1)) each.checked = box.checked;
   }
   last = box;
+});
+
+// --- Keys ---------------------------------------------------------------------------------------
+
+let at = -1;
+let isGoing = false;
+
+const rows = () => all("main tbody tr");
+const move = (by) => {
+  const found = rows();
+  if (!found.length) return;
+  at = Math.min(Math.max(at + by, 0), found.length - 1);
+  for (const each of found) each.classList.toggle("at", each === found[at]);
+  found[at].scrollIntoView({block: "nearest"});
+};
+const keys = {
+  "j": () => move(1),
+  "k": () => move(-1),
+  "x": (shiftKey) => rows()[at]?.querySelector("input[name=id]")
+    ?.dispatchEvent(new MouseEvent("click", {bubbles: true, cancelable: true, shiftKey})),
+  "o": () => all("a", rows()[at] ?? document.createElement("p")).at(-1)?.click(),
+  "/": () => document.querySelector(".filter input")?.focus(),
+  "r": () => renew(true),
+  "?": () => byId("keys").showModal(),
+};
+
+byId("help").addEventListener("click", keys["?"]);
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || byId("keys").open) return;
+  if (event.target.matches("input:not([type=checkbox]), select, textarea")) return;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const act = isGoing ? () => document.querySelector(`nav [data-key="${CSS.escape(key)}"]`)?.click() : keys[key];
+  isGoing = !isGoing && key === "g";
+  if (!act) return;
+  event.preventDefault();
+  act(event.shiftKey);
 });

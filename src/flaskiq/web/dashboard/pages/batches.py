@@ -2,44 +2,41 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, render_template
-from werkzeug.wrappers import Response
+from flask import abort
 
-from flaskiq import api
+from flaskiq import api, current
 from flaskiq.batch import Batch
-from flaskiq.web.dashboard.acts import asked, back
+from flaskiq.store.reading import Reading, together
+from flaskiq.web.dashboard.acts import Done, asked
+from flaskiq.web.dashboard.page import Content, Page
 
 SHOWN = 100
 
 
-def _show() -> str:
-    return render_template("flaskiq/batches.html", batches=api.batches(SHOWN))
+def _read() -> Reading[Content]:
+    return {"batches": (yield from api.batches.reading(SHOWN))}
 
 
-def _show_one(batch_id: str) -> str:
-    batch = _batch(batch_id)
-    return render_template(
-        "flaskiq/batch.html", batch=batch.status(), dead=batch.dead_jobs()[:SHOWN]
+def _read_one(batch_id: str) -> Reading[Content]:
+    batches = current.state().store.batches
+    batch, unfinished = yield from together(
+        batches.get.reading(batch_id), batches.unfinished.reading(batch_id)
     )
-
-
-def _act(batch_id: str) -> Response:
-    act, batch = asked("cancel", "retry"), _batch(batch_id)
-    if act == "cancel":
-        return back(act, batch.cancel(), f"batch {batch_id}")
-    replayed = sum(map(api.DeadSet().retry, batch.dead_jobs()))
-    return back(act, replayed, f"batch {batch_id}")
-
-
-def _batch(batch_id: str) -> Batch:
-    found = Batch.find(batch_id)
-    if found is None:
+    if batch is None:
         abort(404, f"No batch {batch_id} is known.")
-    return found
+    dead = [job_id for job_id, state in unfinished.items() if state == "dead"]
+    return {"batch": batch, "dead_jobs": dead[:SHOWN]}
 
 
-def add(pages: Blueprint) -> None:
-    """Add the routes."""
-    pages.add_url_rule("/batches", "batches", _show)
-    pages.add_url_rule("/batches/<batch_id>", "batch", _show_one)
-    pages.add_url_rule("/batches/<batch_id>", "batch_act", _act, methods=["POST"])
+def _act(batch_id: str) -> Done:
+    act, batch = asked("cancel", "retry"), Batch.find(batch_id)
+    if batch is None:
+        abort(404, f"No batch {batch_id} is known.")
+    done = batch.cancel() if act == "cancel" else sum(map(api.DeadSet().retry, batch.dead_jobs()))
+    return Done(act, f"batch {batch_id}", done)
+
+
+PAGES = (
+    Page(name="batches", path="/batches", read=_read),
+    Page(name="batch", path="/batches/<batch_id>", read=_read_one, act=_act),
+)

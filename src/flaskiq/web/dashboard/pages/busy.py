@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, render_template, request
-from werkzeug.wrappers import Response
+from flask import abort
 
 from flaskiq import api
-from flaskiq.web.dashboard.acts import asked, back
+from flaskiq.store.reading import Reading
+from flaskiq.web.dashboard.acts import Done, asked, field
+from flaskiq.web.dashboard.page import Content, Page
+
+SHOWN = 200
+"""Running jobs; the longest running ones."""
 
 
-def _show() -> str:
-    processes = sorted(api.ProcessSet(), key=lambda each: (each.node, each.identity))
+def _read() -> Reading[Content]:
+    processes = yield from api.processes.reading()
     jobs = sorted((job for each in processes for job in each.jobs), key=lambda job: job.since)
-    return render_template("flaskiq/busy.html", processes=processes, jobs=jobs)
+    return {"processes": processes, "jobs": jobs[:SHOWN], "running": len(jobs)}
 
 
-def _act() -> Response:
-    act = asked("quiet", "stop")
-    identity = request.form.get("process", "")
+def _act() -> Done:
+    act, identity = asked("quiet", "stop"), field("process")
     try:
         process = api.ProcessSet()[identity]
     except KeyError:
         abort(404, f"There is no process {identity} any more.")
     answered = process.quiet() if act == "quiet" else process.stop()
-    return back(act if answered else "silent", None, identity)
+    return Done(act if answered else "silent", identity)
 
 
-def add(pages: Blueprint) -> None:
-    """Add the routes."""
-    pages.add_url_rule("/busy", "busy", _show)
-    pages.add_url_rule("/busy", "busy_act", _act, methods=["POST"])
+PAGES = (Page(name="busy", path="/busy", read=_read, act=_act),)

@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, render_template
-from werkzeug.wrappers import Response
+from flask import abort
 
-from flaskiq import chords
+from flaskiq import chords, current
 from flaskiq.chords import Verdict
 from flaskiq.errors import ChordBusyError, ResultsDisabledError
-from flaskiq.web.dashboard.acts import asked, back
+from flaskiq.store.reading import Reading, together
+from flaskiq.web.dashboard.acts import Done, asked
+from flaskiq.web.dashboard.page import Content, Page
 
 SHOWN = 100
 
 
-def _show() -> str:
+def _read() -> Reading[Content]:
+    """The verdicts are those of the watcher: to look at every job is too much for a page."""
+    known = current.state().store.chords
+    found, watch = yield from together(known.last.reading(SHOWN), known.reported.reading())
+    return {"chords": found, "watch": watch}
+
+
+def _read_one(chord_id: str) -> Reading[Content]:
+    """Looks at the jobs itself, so its verdict is of now; many trips."""
+    yield []
     try:
-        found, why = chords.chords(scan=False)[:SHOWN], None
+        found = chords.chord(chord_id)
     except ResultsDisabledError as error:
-        found, why = [], str(error)
-    return render_template("flaskiq/chords.html", chords=found, why=why)
-
-
-def _show_one(chord_id: str) -> str:
-    found = chords.chord(chord_id)
+        abort(404, str(error))
     if found.verdict is Verdict.UNKNOWN:
         abort(404, f"No chord {chord_id} is known.")
-    return render_template("flaskiq/chord.html", chord=found, parts_of=found.parts[:SHOWN])
+    return {"chord": found, "parts_of": found.parts[:SHOWN]}
 
 
-def _act(chord_id: str) -> Response:
+def _act(chord_id: str) -> Done:
     act = asked("recover", "revoke")
     try:
         steps = chords.recover(chord_id) if act == "recover" else chords.revoke(chord_id)
     except ChordBusyError as error:
         abort(409, str(error))
-    return back(act, len(steps), f"chord {chord_id}")
+    return Done(act, f"chord {chord_id}", len(steps))
 
 
-def add(pages: Blueprint) -> None:
-    """Add the routes."""
-    pages.add_url_rule("/chords", "chords", _show)
-    pages.add_url_rule("/chords/<chord_id>", "chord", _show_one)
-    pages.add_url_rule("/chords/<chord_id>", "chord_act", _act, methods=["POST"])
+PAGES = (
+    Page(name="chords", path="/chords", read=_read),
+    Page(name="chord", path="/chords/<chord_id>", read=_read_one, act=_act),
+)

@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flask import Blueprint, abort, render_template
-from werkzeug.wrappers import Response
+from flask import abort
 
 from flaskiq import api
 from flaskiq.api import JobRecord, State
-from flaskiq.api.find import meta_of
-from flaskiq.message import BATCH_HEADER, CRON_HEADER, ENQUEUED_AT_HEADER, PART_HEADER
+from flaskiq.api.find import finding, meta_of
+from flaskiq.message import (
+    BATCH_HEADER,
+    CRON_HEADER,
+    DEATHS_HEADER,
+    ENQUEUED_AT_HEADER,
+    PART_HEADER,
+)
 from flaskiq.runtime.context import PROGRESS
-from flaskiq.web.dashboard.acts import asked, back
+from flaskiq.store.reading import Reading
+from flaskiq.web.dashboard.acts import Done, asked
+from flaskiq.web.dashboard.page import Content, Page
 from flaskiq.web.dashboard.pages.sets import KINDS
+from flaskiq.web.dashboard.redaction import ShownJob, redacted
 
 HERE = {
     State.QUEUED: (("delete", "Delete"), ("cancel", "Cancel")),
@@ -34,55 +42,62 @@ WAY = {
 USUAL = ("queued", "running", "done")
 
 
-def _show(job_id: str) -> tuple[str, int]:
-    found, meta = api.find(job_id), meta_of(job_id)
-    is_known = found.state not in (State.UNKNOWN, State.QUEUED_OR_UNKNOWN)
-    way = WAY.get(found.state, USUAL)
-    here = len(way) - 1 - way[::-1].index(str(found.state)) if str(found.state) in way else -1
-    page = render_template(
-        "flaskiq/job.html",
-        job=found,
-        is_known=is_known,
-        way=[(state, place < here, place == here) for place, state in enumerate(way)],
-        acts=_acts(found.state),
-        progress=meta["result"] if meta["status"] == PROGRESS else None,
-        result=_result(meta),
-        facts=_facts(found),
-    )
-    return page, 200 if is_known else 404
+def _read(job_id: str) -> Reading[Content]:
+    found = yield from finding(job_id)
+    if found.state is State.UNKNOWN:
+        abort(404, f"Nobody knows a job {job_id}.")
+    if found.state is State.QUEUED_OR_UNKNOWN:
+        text = "its queues are too long to look at every job"
+        abort(404, f"Nobody has seen a job {job_id}; {text}.")
+    job, meta = ShownJob(found), meta_of(job_id)
+    return {
+        "job": job,
+        "way": _way(found.state),
+        "acts": _acts(found.state),
+        "progress": meta["result"] if meta["status"] == PROGRESS else None,
+        "result": _result(job, meta),
+        "facts": _facts(found),
+    }
 
 
-def _result(meta: dict[str, Any]) -> Any:
-    if meta["status"] == "SUCCESS":
-        return meta["result"]
-    return None
+def _way(state: State) -> list[dict[str, Any]]:
+    way = WAY.get(state, USUAL)
+    here = len(way) - 1 - way[::-1].index(str(state)) if str(state) in way else -1
+    return [
+        {"state": each, "is_past": place < here, "is_here": place == here}
+        for place, each in enumerate(way)
+    ]
 
 
-def _facts(job: JobRecord) -> list[tuple[str, Any]]:
+def _result(job: ShownJob, meta: dict[str, Any]) -> Any:
+    return job.show("result", redacted(meta["result"])) if meta["status"] == "SUCCESS" else None
+
+
+def _facts(job: JobRecord) -> dict[str, Any]:
     headers = job.headers
     chord = headers.get(PART_HEADER) or (None, None)
-    known = [
-        ("Queue", job.queue),
-        ("Attempt", job.attempt),
-        ("Process", job.process),
-        ("Tenant", ", ".join(f"{k}={v}" for k, v in (job.tenant or {}).items())),
-        ("Batch", headers.get(BATCH_HEADER)),
-        ("Chord", chord[0]),
-        ("Cron entry", headers.get(CRON_HEADER)),
-        ("Enqueued", headers.get(ENQUEUED_AT_HEADER)),
-        ("Parent", headers.get("parent_id")),
-        ("Root", headers.get("root_id") if headers.get("root_id") != job.id else None),
-    ]
-    return [(name, value) for name, value in known if value not in (None, "")]
+    known = {
+        "Queue": job.queue,
+        "Attempt": job.attempt,
+        "Process": job.process,
+        "Tenant": ", ".join(f"{name}={value}" for name, value in (job.tenant or {}).items()),
+        "Batch": headers.get(BATCH_HEADER),
+        "Chord": chord[0],
+        "Cron entry": headers.get(CRON_HEADER),
+        "Ready": headers.get(ENQUEUED_AT_HEADER),
+        "Processes that died with it": headers.get(DEATHS_HEADER),
+        "Parent": headers.get("parent_id"),
+        "Root": headers.get("root_id"),
+    }
+    # A job that is no child of another is its own root, and after a retry its own parent.
+    return {name: value for name, value in known.items() if value not in (None, "", job.id)}
 
 
 def _acts(state: State) -> Sequence[tuple[str, str]]:
-    if state in KINDS:
-        return [(verb.act, verb.title) for verb in KINDS[state].verbs]
-    return HERE.get(state, ())
+    return KINDS[state].acts if state in KINDS else HERE.get(state, ())
 
 
-def _act(job_id: str) -> Response:
+def _act(job_id: str) -> Done:
     act, found = asked("run", "retry", "kill", "delete", "cancel"), api.find(job_id)
     if act not in dict(_acts(found.state)):
         abort(409, f"The job is {found.state} by now.")
@@ -93,12 +108,8 @@ def _act(job_id: str) -> Response:
         done = api.Queue(str(found.queue)).delete(job_id)
     else:
         kind = KINDS[found.state]
-        verb = next(each for each in kind.verbs if each.act == act)
-        done = getattr(kind.open(), verb.one)(job_id)
-    return back(act, int(done), job_id)
+        done = getattr(kind.open(), kind.verb(act).one)(job_id)
+    return Done(act, f"job {job_id}", int(done))
 
 
-def add(pages: Blueprint) -> None:
-    """Add the routes."""
-    pages.add_url_rule("/job/<job_id>", "job", _show)
-    pages.add_url_rule("/job/<job_id>", "job_act", _act, methods=["POST"])
+PAGES = (Page(name="job", path="/job/<job_id>", read=_read, act=_act),)

@@ -1,76 +1,34 @@
-"""Overview: how much runs, and how it went in the last minutes and days."""
+"""Overview: how much runs and waits, and how it went in the last minutes and days."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import NamedTuple
-
-from flask import Blueprint, render_template
-
 from flaskiq import api, current
-from flaskiq.store.statistics import Statistics
-from flaskiq.tally import FAILED
+from flaskiq.store.reading import Reading, together
+from flaskiq.tally import failed, processed
+from flaskiq.web.dashboard.page import Content, Page
 
-MINUTES, DAYS = 30, 14
-
-WIDTH, HEIGHT = 600, 120
-"""Of the graph, in its own units."""
-
-
-class Bar(NamedTuple):
-    """One minute of the graph."""
-
-    title: str
-    x: float
-    width: float
-    done: float
-    failed: float
+MINUTES, DAYS, WORKERS = 30, 14, 10
+"""So many are shown."""
 
 
-def _show() -> str:
-    stats = api.Stats()
-    days = [
-        {"day": day, "processed": processed, "failed": failed}
-        for day, (processed, failed) in stats.days(DAYS).items()
-    ]
-    return render_template(
-        "flaskiq/overview.html",
-        bars=_bars(),
-        width=WIDTH,
-        height=HEIGHT,
-        days=days,
-        workers=stats.workers(60)[:10],
-        leader=api.cron_leader(),
-        processes=len(api.ProcessSet()),
+def _read() -> Reading[Content]:
+    metrics, days, queues, leader = yield from together(
+        api.metrics.reading(MINUTES),
+        current.state().store.statistics.days.reading(DAYS),
+        api.queues.reading(),
+        api.cron_leader.reading(),
     )
+    return {
+        "minutes": metrics.minutes,
+        "workers": metrics.workers[:WORKERS],
+        "queues": queues,
+        "processes": len({each for queue in queues for each in queue.processes}),
+        "leader": leader,
+        "days": [
+            {"day": day, "processed": processed(counts), "failed": failed(counts)}
+            for day, counts in days.items()
+        ],
+    }
 
 
-def _bars() -> list[Bar]:
-    statistics: Statistics = current.state().store.statistics
-    found = sorted(statistics.minutes(MINUTES).items())
-    counts = [
-        (
-            minute,
-            sum(each.get(name, 0) for name in ("done", "snoozed", "discarded", "cancelled")),
-            sum(each.get(name, 0) for name in FAILED),
-        )
-        for minute, each in found
-    ]
-    most = max((done + failed for _, done, failed in counts), default=0) or 1
-    step = WIDTH / MINUTES
-    return [
-        Bar(
-            f"{minute:%H:%M} to {minute + timedelta(minutes=1):%H:%M} UTC: {done:,} done, "
-            f"{failed:,} failed",
-            place * step,
-            step * 0.8,
-            done / most * HEIGHT,
-            failed / most * HEIGHT,
-        )
-        for place, (minute, done, failed) in enumerate(counts)
-    ]
-
-
-def add(pages: Blueprint) -> None:
-    """Add the route."""
-    pages.add_url_rule("/", "overview", _show)
+PAGES = (Page(name="overview", path="/", read=_read),)

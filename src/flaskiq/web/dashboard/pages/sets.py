@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
-from flask import Blueprint, abort, render_template, request
-from werkzeug.wrappers import Response
-
 from flaskiq import api
-from flaskiq.api import JobRecord, State
-from flaskiq.web.dashboard.acts import asked, back
-from flaskiq.web.dashboard.listing import PAGE, Listing, given, selected
-
-CHUNK, CHUNKS = 500, 10
-"""So many jobs at a time, and so often, are looked at for those that a filter means."""
+from flaskiq.api import State
+from flaskiq.store.reading import Reading, together
+from flaskiq.web.dashboard import listing
+from flaskiq.web.dashboard.acts import Done, asked, go_through, selected
+from flaskiq.web.dashboard.page import Content, Page
 
 
 class Verb(NamedTuple):
@@ -23,14 +20,14 @@ class Verb(NamedTuple):
     act: str
     title: str
     one: str
-    many: str
+    some: str
 
 
-RUN = Verb("run", "Run now", "run_now", "run_all_now")
-RETRY_NOW = Verb("retry", "Retry now", "run_now", "run_all_now")
-RETRY = Verb("retry", "Retry", "retry", "retry_all")
-KILL = Verb("kill", "Kill", "kill", "kill_all")
-DELETE = Verb("delete", "Delete", "delete", "delete_all")
+RUN = Verb("run", "Run now", "run_now", "run_some_now")
+RETRY_NOW = Verb("retry", "Retry now", "run_now", "run_some_now")
+RETRY = Verb("retry", "Retry", "retry", "retry_some")
+KILL = Verb("kill", "Kill", "kill", "kill_some")
+DELETE = Verb("delete", "Delete", "delete", "delete_some")
 
 
 class Kind(NamedTuple):
@@ -41,6 +38,15 @@ class Kind(NamedTuple):
     open: Callable[[], Any]
     verbs: tuple[Verb, ...]
     empty: str
+
+    @property
+    def acts(self) -> list[tuple[str, str]]:
+        """Act and title of each verb."""
+        return [(verb.act, verb.title) for verb in self.verbs]
+
+    def verb(self, act: str) -> Verb:
+        """Return the verb of an act."""
+        return next(verb for verb in self.verbs if verb.act == act)
 
 
 KINDS = {
@@ -63,61 +69,26 @@ KINDS = {
 """The set of the jobs in a state."""
 
 
-def _listing(kind: Kind, jobs: Any) -> Listing:
-    where, after, found = given(), _cursor(), []
-    looked_at = 0
-    for _ in range(1 if where.is_empty else CHUNKS):
-        chunk: list[JobRecord] = jobs.page(after, PAGE if where.is_empty else CHUNK)
-        for job in chunk:
-            looked_at += 1
-            after = (job.at or 0.0, job.id)
-            if where.matches(job):
-                found.append(job)
-            if len(found) == PAGE:
-                break
-        if len(found) == PAGE or len(chunk) < (PAGE if where.is_empty else CHUNK):
-            break
-    has_more = len(found) == PAGE or (not where.is_empty and looked_at == CHUNK * CHUNKS)
-    return Listing(
-        jobs=found,
-        total=len(jobs),
-        where=where,
-        after=f"{after[0]!r},{after[1]}" if has_more and after else None,
-        looked_at=looked_at,
-        acts=[(verb.act, verb.title) for verb in kind.verbs],
-    )
+def _page_of(kind: Kind) -> Page:
+    def read() -> Reading[Content]:
+        jobs = kind.open()
+        page, total = yield from together(
+            jobs.page.reading(listing.given(), listing.after()), jobs.size.reading()
+        )
+        texts = {"name": kind.name, "title": kind.title, "empty": kind.empty}
+        return {**listing.content(page, total, kind.acts), "set": texts}
 
-
-def _cursor() -> tuple[float, str] | None:
-    at, _, job_id = request.args.get("after", "").partition(",")
-    if not job_id:
-        return None
-    try:
-        return float(at), job_id
-    except ValueError:
-        abort(400, "This is no place in the list.")
-
-
-def add(pages: Blueprint) -> None:
-    """Add the routes of each set."""
-    for kind in KINDS.values():
-        _add(pages, kind)
-
-
-def _add(pages: Blueprint, kind: Kind) -> None:
-    def show() -> str:
-        return render_template("flaskiq/set.html", kind=kind, listing=_listing(kind, kind.open()))
-
-    verbs = {verb.act: verb for verb in kind.verbs}
-
-    def act() -> Response:
-        verb, jobs, ids = verbs[asked(*verbs)], kind.open(), selected()
+    def act() -> Done:
+        verb = kind.verb(asked(*(verb.act for verb in kind.verbs)))
+        jobs, ids = kind.open(), selected()
         if ids is None:
-            where = given()
-            done = getattr(jobs, verb.many)(where)
-            return back(verb.act, done, f"{kind.title}, {where}")
+            where = listing.given()
+            some = partial(getattr(jobs, verb.some), where)
+            return go_through(verb.act, f"{kind.title}, {where}", some, len(jobs))
         done = sum(map(getattr(jobs, verb.one), ids))
-        return back(verb.act, done, f"{kind.title}, {', '.join(ids)}")
+        return Done(verb.act, f"{kind.title}, {', '.join(ids)}", done)
 
-    pages.add_url_rule(f"/{kind.name}", kind.name, show)
-    pages.add_url_rule(f"/{kind.name}", f"{kind.name}_act", act, methods=["POST"])
+    return Page(name=kind.name, path=f"/{kind.name}", read=read, act=act, template="set")
+
+
+PAGES = tuple(map(_page_of, KINDS.values()))
