@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from flaskiq.failure import MESSAGE_MOST, TRACEBACK_MOST, Failure
 
 
@@ -41,3 +43,10 @@ def test_an_error_without_a_message() -> None:
     assert failure.message == "<no message: RuntimeError>"
     assert failure.error.endswith("test_failure.Mute")
     assert failure.first_failed_at == failure.failed_at
+
+
+def test_a_record_from_before_it_knew_when_the_attempt_began() -> None:
+    failure = Failure.of(OSError("gone"), 2)
+    old = failure._asdict()
+    del old["ready_at"], old["started_at"]
+    assert Failure.unpack(json.dumps(old).encode()) == failure

@@ -12,8 +12,13 @@ from typing import Any, NamedTuple
 from celery.app.task import Context
 from kombu.utils.json import JSONEncoder, loads
 
+from flaskiq.attempt import Attempt, carry
+
 FAILED_AT_HEADER = "flaskiq_failed_at"
 """Header of a retry: when the job first failed, in seconds since the epoch."""
+
+ATTEMPTS_HEADER = "flaskiq_attempts"
+"""Header with the attempts that a job has had (``attempt.py``): a replayed one keeps them."""
 
 ENQUEUED_AT_HEADER = "flaskiq_enqueued_at"
 """Header that says since when the job is ready, in seconds since the epoch: its queue's latency."""
@@ -89,10 +94,11 @@ def read_envelope(raw: bytes) -> dict[str, Any]:
     return envelope
 
 
-def renewed(raw: bytes) -> bytes:
-    """Return the message of a job as if it had never run: same id and family, no attempts.
+def renewed(raw: bytes, last: Attempt | None = None) -> bytes:
+    """Return the message of a job whose attempts are counted anew: same id and family.
 
-    What nobody can read comes back as it is.
+    It still tells of those that it has had, ``last`` at their end. What nobody can read comes back
+    as it is.
     """
     try:
         # Not kombu's, which makes objects of some texts.
@@ -103,6 +109,8 @@ def renewed(raw: bytes) -> bytes:
         return raw
     # The time that the job was meant for is over, and whoever replays it knows that.
     kept.update({name: None for name in ("eta", "expires") if name in kept})
+    if last is not None:
+        kept[ATTEMPTS_HEADER] = carry(kept.get(ATTEMPTS_HEADER), last)
     return json.dumps(
         {**envelope, "headers": {**kept, "retries": 0, ENQUEUED_AT_HEADER: round(time(), 3)}}
     ).encode()

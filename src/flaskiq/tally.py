@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from flaskiq import histogram
 
@@ -24,7 +24,9 @@ class Ended(NamedTuple):
     """An attempt that has ended; ``at`` in seconds since the epoch.
 
     ``seconds`` is how long it ran, None if that is not known or it never started; ``cron`` is the
-    entry that has enqueued it; ``tenant`` the fields that name whom it ran for.
+    entry that has enqueued it; ``tenant`` the fields that name whom it ran for; ``ready_at`` says
+    since when it could have run; ``attempts`` are those before it, as its message carries them
+    (``attempt.py``); ``started_at`` is for those without ``seconds``; ``error`` is in short.
     """
 
     id: str
@@ -36,6 +38,10 @@ class Ended(NamedTuple):
     at: float
     cron: str | None = None
     tenant: Mapping[str, str] | None = None
+    ready_at: float | None = None
+    attempts: Sequence[Any] | None = None
+    started_at: float | None = None
+    error: str | None = None
 
 
 class Batch(NamedTuple):

@@ -68,12 +68,19 @@ def test_a_failing_job_from_its_first_attempt_to_its_replay(project: Project) ->
     assert (job["id"], job["failure"]["attempt"]) == (job_id, 2)
     assert job["failure"]["first_failed_at"] == failure["first_failed_at"]
     assert job_id in flaskiq("dead").out
+    assert [each["ending"] for each in find()["attempts"]] == ["retried", "dead"]
+    (header, first, second) = flaskiq("jobs", "find", job_id).out.splitlines()[-3:]
+    assert header.split() == ["ATTEMPT", "STARTED", "WAITED", "RAN", "ENDED", "ERROR"]
+    assert [line.split()[0] for line in (first, second)] == ["1", "2"]
+    assert " retried  FileNotFoundError: " in first
+    assert " dead     FileNotFoundError: " in second
 
     project.write("prices.csv", "1\n2\n3\n")
     assert flaskiq("dead", "retry", job_id).out == "Enqueued 1 job of the dead set.\n"
     assert flaskiq("jobs", "wait", job_id, "--timeout", "20").out == "3\n"
     found = until(lambda: (job := find())["seconds"] and job, "its end is recorded")
     assert (found["id"], found["state"], found["attempt"]) == (job_id, "done", 1)
+    assert [each["number"] for each in found["attempts"]] == [1, 2, 1]
     assert "No jobs gave up." in flaskiq("dead").out
 
 

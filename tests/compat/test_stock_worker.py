@@ -10,6 +10,7 @@ from fleet import LIB
 from processes import Process, Project
 from redis import Redis
 
+from flaskiq.message import ATTEMPTS_HEADER
 from flaskiq.store.store import Store
 
 
@@ -28,6 +29,15 @@ def test_it_runs_our_jobs(sample: ModuleType, project: Project, pool: str) -> No
     assert [each.get(timeout=20) for each in bulk] == [2 * n for n in range(50)]
     assert sample.plain.apply_async(("x",), priority=6).get(timeout=20) == ["x", "stock", []]
     assert stock.is_running
+
+
+def test_it_runs_a_job_that_tells_of_its_attempts(
+    sample: ModuleType, project: Project, pool: str
+) -> None:
+    start_stock(project, pool)
+    headers = {ATTEMPTS_HEADER: [[1, 1.0, 2.0, 1.0, "retried", "OSError: no luck"]]}
+    job = sample.plain.apply_async(("x",), headers=headers)
+    assert job.get(timeout=20) == ["x", "stock", []]
 
 
 def test_it_finds_due_jobs_in_their_queue_while_one_of_our_workers_lives(

@@ -11,6 +11,8 @@ from celery.exceptions import MaxRetriesExceededError, Reject
 from contract_node import Node, Records
 from waiting import until
 
+from flaskiq.attempt import history
+from flaskiq.message import read
 from flaskiq.store.store import Store
 
 
@@ -112,6 +114,24 @@ def test_retries_to_exhaustion(
     for each in (result, with_error):
         assert each.state == "FAILURE"
         until(lambda job_id=each.id: jobs.dead.find(job_id), "it is dead")
+
+
+def test_a_retry_takes_the_attempts_along(contract: ModuleType, node: Node, jobs: Store) -> None:
+    begun = time.time()
+    asked, raised = contract.attempts.retried.delay(9, 0), contract.workers.Fails.perform_async(9)
+    for job_id, error in ((asked.id, None), (raised.id, "LookupError: attempt 2")):
+        entry = until(lambda job_id=job_id: jobs.dead.find(job_id), "it is dead")
+        first, second = history(read(entry.placed.message).headers["flaskiq_attempts"])
+        assert (first.number, first.ending, second.number) == (1, "retried", 2)
+        assert second.error == error
+        for each in (first, second):
+            assert each.waited is not None
+            assert 0 <= each.waited < 20
+            assert begun - 0.01 <= (each.started_at or 0) <= time.time()
+        assert entry.failure is not None
+        last = entry.failure.last_attempt()
+        assert last is not None
+        assert (last.number, last.ending) == (3, "dead")
 
 
 def test_a_retry_with_other_arguments(contract: ModuleType, node: Node) -> None:

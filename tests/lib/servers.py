@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from pathlib import Path
@@ -94,6 +95,14 @@ class Server:
         """End the process at once, as ``kill -9`` does."""
         self._process.kill()
         self._process.wait()
+
+    def freeze(self) -> None:
+        """Let it answer nothing until :meth:`thaw`; connections stay."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._process.send_signal(signal.SIGCONT)
 
     def client(self) -> redis.Redis:
         """Return a new client; the caller closes it."""

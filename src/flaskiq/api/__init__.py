@@ -36,11 +36,13 @@ from flaskiq.api.sets import DeadSet, RetrySet, ScheduledSet
 from flaskiq.api.stats import Stats, Times
 from flaskiq.api.status import Status, status
 from flaskiq.api.stretch import Page, Stretch
+from flaskiq.attempt import Attempt
 from flaskiq.job import State
 from flaskiq.store.batches import BatchRecord
 from flaskiq.store.numbers import Numbers
 
 __all__ = [
+    "Attempt",
     "Backlog",
     "BatchRecord",
     "Bucket",

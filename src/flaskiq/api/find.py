@@ -10,11 +10,15 @@ from celery.backends.base import DisabledBackend
 
 from flaskiq import current
 from flaskiq.api.job_record import JobRecord
+from flaskiq.attempt import Attempt, history
 from flaskiq.broker.results import TENANT
 from flaskiq.job import State
 from flaskiq.runtime.context import PROGRESS
 from flaskiq.store.job_set import Entry
+from flaskiq.store.reading import Reading, together
+from flaskiq.store.statistics import Running
 from flaskiq.store.store import Store
+from flaskiq.tally import Ended
 
 BOUND = 10_000
 """Ready jobs that are looked at before giving up."""
@@ -32,14 +36,18 @@ def find(job_id: str, *, bound: int = BOUND) -> JobRecord:
     A ready job is looked for among the ``bound`` newest jobs of the queues; if they are more, the
     state may be ``queued or unknown``. All else is found at once.
     """
+    return current.state().store.ask(finding(job_id, bound))
+
+
+def finding(job_id: str, bound: int = BOUND) -> Reading[JobRecord]:
+    """The same, to be asked together with others; two trips, more for one that is ready."""
     state = current.state()
-    store: Store = state.store
+    known = yield from _known(state.store, job_id)
     return (
-        _held(store, job_id)
-        or _finished(store, job_id)
+        known
         or _ready(state, job_id, bound)
         # It may have been fetched while the queues were looked at.
-        or _held(store, job_id)
+        or (yield from _known(state.store, job_id))
         or _failed(job_id)
         or JobRecord(id=job_id, state=_unfound(state, bound))
     )
@@ -56,20 +64,38 @@ def cancel(job_id: str) -> JobRecord:
     return found
 
 
-def _held(store: Store, job_id: str) -> JobRecord | None:
-    """In flight, or in one of the sets."""
-    for flight, placed in store.in_flight(job_id):
-        job = JobRecord.of(placed.message, State.QUEUED, placed.queue, process=flight.process)
-        if job.id == job_id:
-            return _running(store, job)
-    for state, jobs in (
-        (State.SCHEDULED, store.scheduled),
-        (State.RETRYING, store.retry),
-        (State.DEAD, store.dead),
-    ):
-        entry = jobs.find(job_id)
+def _known(store: Store, job_id: str) -> Reading[JobRecord | None]:
+    """In one of the sets, in flight, or over: looked at in the order in which a job moves."""
+    live, lost, *entries = yield from together(
+        store.processes.live.reading(),
+        store.processes.lost.reading(),
+        *(jobs.find.reading(job_id) for jobs in (store.scheduled, store.retry, store.dead)),
+    )
+    held, ended, cancelled = yield from together(
+        _in_flight(store, sorted(live | lost), job_id),
+        store.statistics.finished.reading(job_id),
+        store.is_cancelled.reading(job_id),
+    )
+    if held is not None:
+        return _of_flight(*held)
+    for state, entry in zip((State.SCHEDULED, State.RETRYING, State.DEAD), entries, strict=True):
         if entry is not None:
             return of_entry(entry, state)
+    return _over(job_id, ended, is_cancelled=cancelled)
+
+
+def _in_flight(
+    store: Store, processes: list[str], job_id: str
+) -> Reading[tuple[JobRecord, Running | None] | None]:
+    """The job as a process has it in flight, and what that has told of it."""
+    found, *running = yield from together(
+        store.seek_in_flight(processes, job_id),
+        *map(store.statistics.running.reading, processes),
+    )
+    for flight, placed in found:
+        job = JobRecord.of(placed.message, State.QUEUED, placed.queue, process=flight.process)
+        if job.id == job_id:
+            return job, running[processes.index(flight.process)].get(job_id)
     return None
 
 
@@ -79,13 +105,11 @@ def of_entry(entry: Entry, state: State) -> JobRecord:
     return JobRecord.of(entry.placed.message, state, entry.placed.queue, **known)
 
 
-def _running(store: Store, job: JobRecord) -> JobRecord:
+def _of_flight(job: JobRecord, began: Running | None) -> JobRecord:
     """Say since when it runs; one that was fetched ahead does not run yet, and one may just end."""
-    assert job.process is not None
     status = meta_of(job.id)["status"]
     if status == states.SUCCESS:
         return replace(job, state=State.DONE)
-    began = store.statistics.running(job.process).get(job.id)
     if began is not None:
         return replace(job, state=State.RUNNING, at=began.since)
     if status in (states.STARTED, PROGRESS):
@@ -94,8 +118,7 @@ def _running(store: Store, job: JobRecord) -> JobRecord:
     return job
 
 
-def _finished(store: Store, job_id: str) -> JobRecord | None:
-    ended = store.statistics.finished(job_id)
+def _over(job_id: str, ended: Ended | None, *, is_cancelled: bool) -> JobRecord | None:
     if ended is not None:
         return JobRecord(
             id=ended.id,
@@ -106,12 +129,13 @@ def _finished(store: Store, job_id: str) -> JobRecord | None:
             at=ended.at,
             seconds=ended.seconds,
             tenant=ended.tenant,
+            attempts=(*history(ended.attempts), Attempt.of(ended)),
         )
     meta = meta_of(job_id)
     status, tenant = meta["status"], meta.get(TENANT)
     if status == states.SUCCESS:
         return JobRecord(id=job_id, state=State.DONE, tenant=tenant)
-    if store.is_cancelled(job_id) or status == states.REVOKED:
+    if is_cancelled or status == states.REVOKED:
         return JobRecord(id=job_id, state=State.CANCELLED, tenant=tenant)
     return None
 

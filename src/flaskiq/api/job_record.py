@@ -9,9 +9,10 @@ from functools import cached_property
 from typing import Any
 
 from flaskiq import current
+from flaskiq.attempt import Attempt, history
 from flaskiq.failure import Failure
 from flaskiq.job import State
-from flaskiq.message import ENQUEUED_AT_HEADER, Message, read
+from flaskiq.message import ATTEMPTS_HEADER, ENQUEUED_AT_HEADER, Message, read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,8 @@ class JobRecord:
     seconds: float | None = None
     tenant: Mapping[str, str] | None = None
     """For whom it is, by field; None also where nobody knows any more."""
+    attempts: tuple[Attempt, ...] = ()
+    """Those that have ended, the first one first; of many the last ones."""
     raw: bytes | None = None
     """Its message, byte by byte."""
 
@@ -47,6 +50,7 @@ class JobRecord:
             "attempt": int(headers.get("retries") or 0) + 1 if headers else None,
             "at": headers.get(ENQUEUED_AT_HEADER),
             "tenant": current.state().tenancy.plain(headers),
+            "attempts": _attempts(headers, state, known.get("failure")),
         }
         return cls(state=state, queue=queue, raw=raw, **{**facts, **known})
 
@@ -77,7 +81,18 @@ class JobRecord:
         """Return it in plain data, for JSON."""
         found = {name: value for name, value in asdict(self).items() if name != "raw"}
         failure = self.failure._asdict() if self.failure else None
-        return {**found, "args": self.args, "kwargs": self.kwargs, "failure": failure}
+        attempts = [each.as_dict() for each in self.attempts]
+        own = {"args": self.args, "kwargs": self.kwargs, "failure": failure, "attempts": attempts}
+        return {**found, **own}
+
+
+def _attempts(
+    headers: Mapping[str, Any], state: State, failure: Failure | None
+) -> tuple[Attempt, ...]:
+    """A dead job lies as it was in flight: of its last attempt only the failure tells."""
+    attempts = history(headers.get(ATTEMPTS_HEADER))
+    last = failure.last_attempt() if failure and state is State.DEAD else None
+    return (*attempts, last) if last else attempts
 
 
 def _headers(raw: bytes) -> dict[str, Any]:

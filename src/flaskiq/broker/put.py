@@ -13,10 +13,16 @@ from typing import Any
 from celery import current_task
 from kombu.utils.json import dumps
 
+from flaskiq.attempt import STARTED, Attempt, carry
 from flaskiq.broker.batch import PublishBatch
 from flaskiq.broker.chords import calling
-from flaskiq.failure import Failure
-from flaskiq.message import ENQUEUED_AT_HEADER, FAILED_AT_HEADER, PART_HEADER
+from flaskiq.failure import Failure, brief
+from flaskiq.message import (
+    ATTEMPTS_HEADER,
+    ENQUEUED_AT_HEADER,
+    FAILED_AT_HEADER,
+    PART_HEADER,
+)
 from flaskiq.store.catch import Caught, catches
 from flaskiq.store.chords import Carrier
 from flaskiq.store.flight import ADMITTED_HEADER, FLIGHT_HEADER, SNOOZE_HEADER, Flight
@@ -54,7 +60,7 @@ class Puts(_Base):
         at = due(message)
         if flight is not None:
             if SNOOZE_HEADER in headers:
-                self._move(self.store.scheduled, queue, message, at or time(), flight)
+                self._snooze(queue, message, at or time(), flight)
             else:
                 self._retry(queue, message, at or time(), flight)
             return
@@ -103,15 +109,24 @@ class Puts(_Base):
         else:
             batch.add("eval", *jobs.add_command(headers["id"], at, placed))
 
+    def _snooze(self, queue: str, message: dict[str, Any], at: float, flight: Flight) -> None:
+        """Let the running job wait for the same attempt, and end this one, in one step."""
+        headers = message["headers"]
+        number = (headers.get("retries") or 0) + 1
+        attempt = Attempt.ending_now(number, *_times(headers), "snoozed")
+        self._move(self.store.scheduled, queue, _after(message, attempt), at, flight)
+
     def _retry(self, queue: str, message: dict[str, Any], at: float, flight: Flight) -> None:
         """Let the running job wait for another attempt, and end this one, in one step."""
         # A retry is published while the error is handled, also that of a plain task.
         error, headers = sys.exc_info()[1], message["headers"]
-        failure = None
+        failure, short = None, None
         if error is not None:
+            short = brief(error)
             failure = Failure.of(error, headers["retries"], headers.get(FAILED_AT_HEADER))
             headers = {**headers, FAILED_AT_HEADER: failure.first_failed_at}
-        message = {**message, "headers": headers}
+        attempt = Attempt.ending_now(headers["retries"], *_times(headers), "retried", short)
+        message = _after({**message, "headers": headers}, attempt)
         self._move(self.store.retry, queue, message, at, flight, failure)
 
     def _move(
@@ -166,6 +181,18 @@ def flight_of_next(headers: Mapping[str, Any]) -> Flight | None:
         return None
     is_next = SNOOZE_HEADER in headers or headers.get("retries") == (request.retries or 0) + 1
     return Flight.parse(str(flight)) if is_next else None
+
+
+def _times(headers: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """Since when the running attempt is ready, and runs; its next message has these headers."""
+    return headers.get(ENQUEUED_AT_HEADER), current_task.request.get(STARTED)
+
+
+def _after(message: dict[str, Any], attempt: Attempt) -> dict[str, Any]:
+    """Return a message that tells of one more attempt."""
+    headers = message["headers"]
+    attempts = carry(headers.get(ATTEMPTS_HEADER), attempt)
+    return {**message, "headers": {**headers, ATTEMPTS_HEADER: attempts}}
 
 
 def without_flight(message: dict[str, Any]) -> dict[str, Any]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from flaskiq.cli.job_list import arguments
-from flaskiq.cli.output import facts, listed, moment
+from flaskiq.cli.job_list import arguments, shortened
+from flaskiq.cli.output import facts, listed, moment, table
 from flaskiq.number import ago, duration
 
 if TYPE_CHECKING:
     from flaskiq.api import JobRecord
+    from flaskiq.attempt import Attempt
     from flaskiq.failure import Failure
 
 _AT = {
@@ -26,10 +27,18 @@ _AT = {
 }
 """What the time of a job in a state is."""
 
+_PLAIN = ("done", "cancelled")
+
 
 def describe(job: JobRecord, *, traceback: bool = False) -> str:
-    """Return what is known of a job, a line each; at the end its last traceback, if wanted."""
+    """Return what is known of a job, a line each; at the end its last traceback, if wanted.
+
+    How its attempts went is told where there is more to tell than that the only one succeeded, or
+    was cancelled.
+    """
     text = facts(_facts(job))
+    if len(job.attempts) > 1 or any(each.ending not in _PLAIN for each in job.attempts):
+        text += f"\n\n{_attempts(job.attempts)}"
     if traceback and job.failure and job.failure.traceback:
         text += f"\n\n{job.failure.traceback.rstrip()}"
     return text
@@ -61,6 +70,22 @@ def _facts(job: JobRecord) -> Iterator[tuple[str, Any]]:
         yield "message", job.raw.decode(errors="backslashreplace")
     if job.failure is not None:
         yield from _failure(job.failure)
+
+
+def _attempts(attempts: Sequence[Attempt]) -> str:
+    header = ("ATTEMPT", "STARTED", "WAITED", "RAN", "ENDED", "ERROR")
+    rows = [
+        (
+            each.number,
+            moment(each.started_at),
+            duration(each.waited),
+            duration(each.seconds),
+            each.ending,
+            shortened(each.error or "-"),
+        )
+        for each in attempts
+    ]
+    return table(header, rows, "")
 
 
 def _failure(failure: Failure) -> Iterator[tuple[str, Any]]:

@@ -8,14 +8,14 @@ Celery's ``task_prerun`` and ``task_postrun`` run in the thread of the job, arou
 from __future__ import annotations
 
 from functools import partial
-from time import monotonic
+from time import monotonic, time
 from typing import TYPE_CHECKING, Any
 
 from celery.signals import task_postrun, task_prerun
 
+from flaskiq.attempt import STARTED
 from flaskiq.current import CurrentJob, State, state_of, tenant_of
 from flaskiq.runtime.executor import Surroundings
-from flaskiq.runtime.failures import PERFORMING
 from flaskiq.runtime.jobs import shown
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _enter(task_id: str, task: Task[..., Any], **_: Any) -> None:
     request = task.request
     around = Surroundings(state.app, _current(task_id, task, request), _tenant(state, request))
     around.__enter__()
-    vars(request).update({_SURROUNDINGS: around, PERFORMING: True})
+    vars(request).update({_SURROUNDINGS: around, STARTED: time()})
 
 
 @task_postrun.connect(weak=False)

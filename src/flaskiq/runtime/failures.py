@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from celery.signals import task_failure, task_retry
 
+from flaskiq.attempt import STARTED
 from flaskiq.broker import batches
 from flaskiq.broker.patience import insist
 from flaskiq.current import State, act_for, cease, state_of
@@ -19,8 +20,8 @@ from flaskiq.endings import Discard, Kill, Snooze
 from flaskiq.failure import Failure
 from flaskiq.handlers import call_each
 from flaskiq.job import Job
-from flaskiq.message import FAILED_AT_HEADER, read
-from flaskiq.runtime.jobs import job_of
+from flaskiq.message import ENQUEUED_AT_HEADER, FAILED_AT_HEADER, read
+from flaskiq.runtime.jobs import job_of, shown
 from flaskiq.runtime.outcome import Dead, Discarded, Outcome
 from flaskiq.runtime.task import OUTCOME, WorkerTask
 from flaskiq.store.flight import FLIGHT_HEADER, Flight
@@ -47,7 +48,7 @@ def _has_failed(sender: Task[..., Any], exception: Exception, **_: Any) -> None:
     """Act on the last failure of a job, in its process (of others see runtime/request.py)."""
     state, request = state_of(sender.app), sender.request
     outcome: Outcome | None = vars(request).pop(OUTCOME, None)
-    if state is None or request.is_eager or not vars(request).get(PERFORMING):
+    if state is None or request.is_eager or not vars(request).get(STARTED):
         return
     outcome = outcome or Dead(exception)
     if isinstance(outcome, Discarded) or isinstance(exception, Discard):
@@ -57,20 +58,24 @@ def _has_failed(sender: Task[..., Any], exception: Exception, **_: Any) -> None:
     batches.note(lambda: state.store, job.headers, job.id, "dead")
     give_up(sender, job, outcome.error)
     if is_kept(sender, outcome.error) and flight and sender.acks_late:
-        failure = failure_of(outcome.error, job)
+        ready_at = (request.headers or {}).get(ENQUEUED_AT_HEADER)
+        failure = failure_of(outcome.error, job, ready_at, request.get(STARTED))
         bury_it = partial(_bury_here, sender.app, job.id, failure, Flight.parse(flight))
         if not insist(bury_it, f"Job {job.id} is buried"):
             return
     state.handlers.died(job, outcome.error)
 
 
-PERFORMING = "flaskiq_performing"
-"""Where the request of a task says that its process is the one that runs it."""
-
-
-def failure_of(error: BaseException, job: Job, traceback: str | None = None) -> Failure:
+def failure_of(
+    error: BaseException,
+    job: Job,
+    ready_at: float | None,
+    started_at: float | None,
+    traceback: str | None = None,
+) -> Failure:
     """Return what is known of the last failure of a job."""
-    return Failure.of(error, job.attempt, job.headers.get(FAILED_AT_HEADER), traceback)
+    first = job.headers.get(FAILED_AT_HEADER)
+    return Failure.of(error, job.attempt, first, traceback, ready_at, started_at)
 
 
 def is_kept(task: Task[..., Any], error: BaseException) -> bool:
@@ -95,7 +100,7 @@ def fail(celery: Celery, job_id: str, raw: bytes, error: Exception) -> None:
     """Record the failure of a job that was buried, so that its result, chord and errbacks end."""
     message = read(raw)
     celery.backend.mark_as_failure(job_id, error, request=message.context())
-    mourn(celery, Job.of(message.headers, message.args, message.kwargs), error)
+    mourn(celery, Job.of(shown(message.headers), message.args, message.kwargs), error)
 
 
 def mourn(celery: Celery, job: Job, error: Exception) -> None:

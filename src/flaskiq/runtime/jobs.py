@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from flaskiq.job import Job
-from flaskiq.message import ENQUEUED_AT_HEADER
+from flaskiq.message import ATTEMPTS_HEADER, ENQUEUED_AT_HEADER
 from flaskiq.store.flight import FLIGHT_HEADER
 
 if TYPE_CHECKING:
     from celery import Task
+
+_HIDDEN = frozenset({FLIGHT_HEADER, ENQUEUED_AT_HEADER, ATTEMPTS_HEADER})
 
 
 def job_of(task: Task[..., Any], request: Any) -> Job:
@@ -28,5 +30,4 @@ def job_of(task: Task[..., Any], request: Any) -> Job:
 
 def shown(headers: Mapping[str, Any]) -> dict[str, Any]:
     """Return the headers of a message that concern an application."""
-    hidden = (FLIGHT_HEADER, ENQUEUED_AT_HEADER)
-    return {name: value for name, value in headers.items() if name not in hidden}
+    return {name: value for name, value in headers.items() if name not in _HIDDEN}

@@ -30,8 +30,9 @@ from redis import RedisError
 from flaskiq.broker import batches
 from flaskiq.current import state_of
 from flaskiq.endings import Discard, Snooze
+from flaskiq.failure import brief
 from flaskiq.job import Job
-from flaskiq.message import CRON_HEADER, read
+from flaskiq.message import ATTEMPTS_HEADER, CRON_HEADER, ENQUEUED_AT_HEADER, read
 from flaskiq.runtime import death
 from flaskiq.runtime.death import Verdict, verdict
 from flaskiq.runtime.failures import bury, failure_of, is_kept, mourn
@@ -39,7 +40,7 @@ from flaskiq.runtime.jobs import shown
 from flaskiq.runtime.task import WorkerTask
 from flaskiq.store.flight import FLIGHT_HEADER, Flight
 from flaskiq.store.place import Placed
-from flaskiq.tally import Ended, Ending
+from flaskiq.tally import FINAL, Ended, Ending
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +61,8 @@ class JobRequest(_Request):
     Celery requeues such a job for ever (``reject_on_worker_lost``), or fails it at the first death.
     """
 
+    time_start: float | None
+
     _withheld: list[bool] | None = None
     """While a job ends that is to be buried: whether its acknowledgement was asked for."""
 
@@ -74,7 +77,10 @@ class JobRequest(_Request):
 
         def on_success(self: JobRequest, ended: tuple[Any, Any, float], **options: Any) -> Any:
             failed, value, seconds = ended
-            self._note(_ending(self.task, _error_of(value)) if failed else "done", seconds)
+            if failed:
+                self._note_failed(_error_of(value), seconds)
+            else:
+                self._note("done", seconds)
             return stock(self, ended, **options)
 
         cls.on_success = on_success
@@ -96,7 +102,7 @@ class JobRequest(_Request):
         """End a failed job; what its own process has not moved on goes to the dead set."""
         error = _error_of(exc_info)
         if not by_itself and not isinstance(error, TimeLimitExceeded):
-            self._note(_ending(self.task, error))
+            self._note_failed(error)
         if isinstance(error, (Retry, Ignore, Terminated)):
             return end()
         if by_itself and not isinstance(error, Reject):
@@ -117,8 +123,11 @@ class JobRequest(_Request):
         if soft:
             end()
         else:
-            self._note("dead", timeout)
-            self._end_dead(TimeLimitExceeded(timeout), "", end)
+            # Celery does not say when a job began that another process has run.
+            self.time_start = self.time_start or time() - timeout
+            error = TimeLimitExceeded(timeout)
+            self._note("dead", timeout, error)
+            self._end_dead(error, "", end)
 
     def _end_dead(self, error: Exception, traceback: str, end: Callable[[], Any]) -> None:
         """Let Celery end the job, and bury it in place of the acknowledgement.
@@ -142,8 +151,10 @@ class JobRequest(_Request):
         channel, tag = self.message.channel, self.message.delivery_tag
         if self.task.acks_late and is_kept(self.task, error):
             flight = Flight.parse(self.message.headers[FLIGHT_HEADER])
+            ready_at = self.request_dict.get(ENQUEUED_AT_HEADER)
+            failure = failure_of(error, job, ready_at, self.time_start, traceback)
             try:
-                is_ours = bury(channel.store, job.id, failure_of(error, job, traceback), flight)
+                is_ours = bury(channel.store, job.id, failure, flight)
             except (RedisError, OSError) as outage:
                 # Nobody knows of it here any more, so the heartbeat pushes it back.
                 logger.warning("Job %s runs again, since it cannot be buried: %s", job.id, outage)
@@ -216,14 +227,34 @@ class JobRequest(_Request):
             logger.warning("Task %s[%s] runs elsewhere and does not start here", self.name, self.id)
         return True
 
-    def _note(self, ending: Ending, seconds: float | None = None) -> None:
+    def _note_failed(self, error: Any, seconds: float | None = None) -> None:
+        ending = _ending(self.task, error)
+        self._note(ending, seconds, error if ending in FINAL else None)
+
+    def _note(
+        self, ending: Ending, seconds: float | None = None, error: BaseException | None = None
+    ) -> None:
         """Count an attempt; the recorder writes it (runtime/loops/recorder.py)."""
         queue = self.delivery_info["routing_key"]
         attempt = (self.request_dict.get("retries") or 0) + 1
         cron = self.request_dict.get(CRON_HEADER)
         app = state_of(self.app)
         tenant = app.tenancy.plain(self.request_dict) if app else None
-        ended = Ended(self.id, self.name, queue, attempt, ending, seconds, time(), cron, tenant)
+        ended = Ended(
+            self.id,
+            self.name,
+            queue,
+            attempt,
+            ending,
+            seconds,
+            time(),
+            cron,
+            tenant,
+            self.request_dict.get(ENQUEUED_AT_HEADER),
+            self.request_dict.get(ATTEMPTS_HEADER),
+            self.time_start,
+            None if error is None else brief(error),
+        )
         self.message.channel.process.tally.note(ended)
         batches.note(lambda: self.message.channel.store, self.request_dict, self.id, ending)
 
@@ -240,8 +271,8 @@ class JobRequest(_Request):
 
     def _fail(self, decision: Verdict) -> None:
         logger.error("Task %s[%s] is dead: %s", self.name, self.id, decision.reason)
-        self._note("dead")
         error = decision.error
+        self._note("dead", error=error)
         # The context of this request says that the job is in flight, which it is no more.
         context = read(decision.message).context()
         self.task.backend.mark_as_failure(

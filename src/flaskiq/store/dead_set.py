@@ -68,6 +68,10 @@ class DeadSet(JobSet):
     def retry(self, job_id: str) -> bool:
         """Put a dead job behind the others of its queue; return whether it was there.
 
-        It keeps its id and its family; its attempts are counted anew.
+        It keeps its id and its family; its attempts are counted anew, and those it has had are
+        not forgotten.
         """
-        return self._release_as(job_id, renewed)
+        packed = self._client.hget(self._failures, job_id)
+        failure = Failure.unpack(packed) if packed else None
+        last = failure.last_attempt() if failure else None
+        return self._release_as(job_id, lambda message: renewed(message, last))

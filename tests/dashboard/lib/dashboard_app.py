@@ -8,9 +8,19 @@ from typing import Any
 import redis
 from flask import Flask
 
-from flaskiq import Flaskiq, Worker, WorkerRegistry
+from flaskiq import Flaskiq, Worker, WorkerRegistry, current_job
+
+hook: dict[str, Any] = {}
+"""What the tests of redaction put in."""
+
+
+def redact(what: str, value: Any, job: Any) -> Any:
+    """Show what the test lets be shown."""
+    return hook["call"](what, value, job) if hook else value
+
 
 app = Flask("shop")
+app.config["FLASKIQ_DASHBOARD_REDACT"] = redact
 app.config.update(SECRET_KEY="not very", FLASKIQ_ENV="development", FLASKIQ_WORKERS=[__name__])
 flaskiq = Flaskiq(app, dashboard="/jobs")
 celery_app = flaskiq.celery
@@ -67,6 +77,19 @@ class Hold(Worker):
         with redis.Redis.from_url(celery_app.conf.broker_url) as client:
             while not client.exists("go"):
                 time.sleep(0.02)
+
+
+class Stumble(Hold):
+    """Runs until the test lets it go, fails, and succeeds an hour later."""
+
+    retry_backoff = False
+    retry_delay = 3600
+
+    @classmethod
+    def perform(cls) -> None:
+        super().perform()
+        if current_job.attempt == 1:
+            raise ValueError("not yet")
 
 
 with app.app_context():  # other tests have apps in this process, too

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,11 +118,11 @@ def test_limits_act_while_redis_says_nothing(
     with durable.client() as client:
         Records(client).wait_for_count("overrun by", 1)
     pids = node.pids()
-    os.kill(durable._process.pid, signal.SIGSTOP)
+    durable.freeze()
     try:
         assert all(map(is_running, pids)), "the limit is three seconds"
         until(lambda: not any(map(is_running, pids)), "its process is ended", timeout=10)
     finally:
-        os.kill(durable._process.pid, signal.SIGCONT)
+        durable.thaw()
     until(lambda: meta(durable, over).get("status") == "FAILURE", f"it has failed\n{node.log}")
     node.wait_for_others(than=pids, count=1)

@@ -27,7 +27,13 @@ from redis import RedisError
 from flaskiq.broker import batches
 from flaskiq.broker.channel import Message
 from flaskiq.current import state_of
-from flaskiq.message import BATCH_HEADER, CRON_HEADER, read_envelope
+from flaskiq.message import (
+    ATTEMPTS_HEADER,
+    BATCH_HEADER,
+    CRON_HEADER,
+    ENQUEUED_AT_HEADER,
+    read_envelope,
+)
 from flaskiq.runtime.pool.events import Events
 from flaskiq.runtime.pool.fetcher import Caught
 from flaskiq.runtime.pool.limits import SoftLimits, raise_in
@@ -252,11 +258,11 @@ class Executor:
             self._limits.end(thread)
             if outcome is None:
                 # Celery's tracer lets some through: what hooks reject, and errors in itself.
-                self._end_badly(envelope, task, (1, ExceptionInfo(internal=True), None))
+                self._end_badly(thread, envelope, task, (1, ExceptionInfo(internal=True), None))
                 return
         value, info, seconds, shown = outcome
         if info is not None:
-            self._end_badly(envelope, task, (1, value, seconds))
+            self._end_badly(thread, envelope, task, (1, value, seconds))
             return
         if events:
             events.send("task-succeeded", uuid=headers["id"], result=shown, runtime=seconds)
@@ -273,15 +279,26 @@ class Executor:
         attempt = (headers.get("retries") or 0) + 1
         name = headers.get("shadow") or headers["task"]
         cron, tenant = own.get(CRON_HEADER), self._tenant_of(own)
+        ready_at, attempts = own.get(ENQUEUED_AT_HEADER), own.get(ATTEMPTS_HEADER)
         ended = Ended(
-            headers["id"], name, caught.queue, attempt, "done", seconds, time(), cron, tenant
+            headers["id"],
+            name,
+            caught.queue,
+            attempt,
+            "done",
+            seconds,
+            time(),
+            cron,
+            tenant,
+            ready_at,
+            attempts,
         )
         self._process.tally.note(ended)
         if BATCH_HEADER in own:
             batches.note(lambda: self._channel.store, own, headers["id"], "done")
 
     def _end_badly(
-        self, envelope: dict[str, Any], task: Any, outcome: tuple[int, Any, Any]
+        self, thread: int, envelope: dict[str, Any], task: Any, outcome: tuple[int, Any, Any]
     ) -> None:
         """End a job that failed, waits for a retry, or was ignored or rejected, as Celery does."""
         message = self._message(envelope)
@@ -294,6 +311,7 @@ class Executor:
             eventer=self._events,
             task=task,
         )
+        request.time_start = self.current[thread].started
         request.on_success(outcome)
 
     def _run_by_celery(

@@ -17,6 +17,9 @@ from flaskiq.web.dashboard.guard import require
 BUDGET = 1.0
 """Seconds after which an act on many jobs stops, and says how far it has come."""
 
+AT_ONCE = 1_000
+"""Jobs that are looked at before the time is."""
+
 SAID = {
     "retry": "Enqueued {} again.",
     "run": "Enqueued {}.",
@@ -96,7 +99,7 @@ def go_through(act: str, what: str, some: Callable[[str | None, int], Stretch], 
     left, done = (_number(name, start) for name, start in (("left", total), ("done", 0)))
     of = _number("of", total)
     while left > 0:
-        stretch = some(place, min(1_000, left))
+        stretch = some(place, min(AT_ONCE, left))
         done, left, place = done + stretch.done, left - stretch.looked_at, stretch.after
         if place is None:
             break

@@ -13,9 +13,10 @@ from typing import Any
 from flask import Blueprint, g, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 
-from flaskiq import api, current
+from flaskiq import api
 from flaskiq.store.reading import Reading, together
 from flaskiq.web.dashboard.acts import Done, back
+from flaskiq.web.dashboard.asking import ask
 from flaskiq.web.dashboard.guard import note
 from flaskiq.web.dashboard.plain import plain
 
@@ -51,11 +52,11 @@ class Page:
 
     def _show(self, **where: str) -> str:
         reading = together(api.numbers.reading(), self.read(**where))
-        g.flaskiq_numbers, content = current.state().store.ask(reading)
+        g.flaskiq_numbers, content = ask(reading)
         return render_template(f"flaskiq/{self.template or self.name}.html", **content)
 
     def _tell(self, **where: str) -> ResponseReturnValue:
-        return jsonify(plain(current.state().store.ask(self.read(**where))))
+        return jsonify(plain(ask(self.read(**where))))
 
     def _act(self, **where: str) -> ResponseReturnValue:
         return back(self._do(where))

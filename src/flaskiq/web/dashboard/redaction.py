@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 HIDDEN = "•••"
 
 _SECRET = re.compile(
-    r"pass(word|wd|phrase)?|secret|token|api_?key|credential|authorization", re.IGNORECASE
+    r"pass(word|wd|phrase)?|secret|token|api.?key|credential|authorization", re.IGNORECASE
 )
 
 Hook = Callable[[str, Any, JobRecord], Any]

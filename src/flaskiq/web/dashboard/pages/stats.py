@@ -6,12 +6,13 @@ from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
 from flaskiq import api
+from flaskiq.web.dashboard.asking import ask
 from flaskiq.web.dashboard.page import API
 from flaskiq.web.dashboard.plain import plain
 
 
 def _tell() -> ResponseReturnValue:
-    return jsonify(plain(api.numbers()))
+    return jsonify(plain(ask(api.numbers.reading())))
 
 
 def add(pages: Blueprint) -> None:
