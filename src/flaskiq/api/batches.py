@@ -9,6 +9,6 @@ from flaskiq.store.reading import Reading
 
 
 @asked
-def batches(most: int = 100) -> Reading[list[BatchRecord]]:
-    """Return the batches that were begun last, the newest first."""
-    return current.state().store.batches.last.reading(most)
+def batches(most: int = 100, skipped: int = 0) -> Reading[list[BatchRecord]]:
+    """Return the batches that were begun last, the newest first, behind those skipped."""
+    return current.state().store.batches.last.reading(most, skipped)

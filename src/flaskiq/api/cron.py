@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cache
 from time import time
 from typing import Any, NamedTuple
 
@@ -209,6 +210,7 @@ def _run(run: Run, outcome: State | None) -> CronRun:
     return CronRun(datetime.fromisoformat(run.slot), at, run.how, run.id or None, outcome)
 
 
+@cache
 def _in_english(text: str) -> str:
     from cron_descriptor import FormatException, Options, get_description  # a worker needs none
 

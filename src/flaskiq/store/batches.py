@@ -201,9 +201,9 @@ class Batches:
         return next(iter((yield from self._read([batch_id]))), None)
 
     @readable
-    def last(self, most: int) -> Reading[list[BatchRecord]]:
-        """Return the batches that were begun last, the newest first."""
-        (ids,) = yield [("ZRANGE", self._keys.batches, 0, most - 1, "REV")]
+    def last(self, most: int, skipped: int = 0) -> Reading[list[BatchRecord]]:
+        """Return the batches that were begun last, the newest first, behind those skipped."""
+        (ids,) = yield [("ZRANGE", self._keys.batches, skipped, skipped + most - 1, "REV")]
         return (yield from self._read([each.decode() for each in ids]))
 
     @readable

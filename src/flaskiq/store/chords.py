@@ -223,9 +223,9 @@ class Chords:
         return [each.decode() for each in found]
 
     @readable
-    def last(self, most: int) -> Reading[list[ChordSummary]]:
-        """The chords that are not over and were published last, the newest first."""
-        (found,) = yield [("ZRANGE", self._keys.chords, 0, most - 1, "REV")]
+    def last(self, most: int, skipped: int = 0) -> Reading[list[ChordSummary]]:
+        """The chords that are not over, the newest first, behind those skipped."""
+        (found,) = yield [("ZRANGE", self._keys.chords, skipped, skipped + most - 1, "REV")]
         ids = [each.decode() for each in found]
         facts = yield [("HMGET", self._keys.chord(each), *_FACTS) for each in ids]
         return [_summary(each, *own) for each, own in zip(ids, facts, strict=True) if own[0]]

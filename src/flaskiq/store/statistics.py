@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta, timezone
+from sys import intern
 from typing import Any, NamedTuple
 
 from redis import Redis
@@ -20,6 +21,13 @@ KEPT_DAYS = 400 * 86_400
 
 KEPT_MINUTES = 8 * 3_600
 """Seconds; as long as Sidekiq keeps them."""
+
+
+LATE = timedelta(minutes=5)
+"""After so long nothing is added to a minute any more, even by a host whose clock is behind."""
+
+REMEMBERED = 120
+"""Minutes whose counts this process remembers."""
 
 
 class History(NamedTuple):
@@ -59,6 +67,7 @@ class Statistics:
         self._client: Any = client  # redis-py types one return for sync and async
         self._keys = keys
         self.history = history
+        self._over: dict[datetime, Counts] = {}
         self._record = script.load(client, "record")
 
     def record(
@@ -123,13 +132,38 @@ class Statistics:
 
     @readable
     def minutes(self, count: int) -> Reading[dict[datetime, Counts]]:
-        """Counts and run times of the last minutes (UTC), the current one first."""
+        """Counts and run times of the last minutes (UTC), the current one first.
+
+        What a minute has come to is remembered here, since it changes no more; it is asked how
+        many counts it has, for somebody may have emptied the database.
+        """
         now = datetime.fromtimestamp(time.time() // 60 * 60, timezone.utc)
         minutes = [now - timedelta(minutes=ago) for ago in range(count)]
-        names = [self._keys.minute(f"{minute:%Y-%m-%dT%H:%M}") for minute in minutes]
-        found = yield [("HGETALL", name) for name in names]
-        return dict(zip(minutes, map(_numbers, found), strict=True))
+        known = {minute: self._over[minute] for minute in minutes if minute in self._over}
+        replies = yield [
+            ("HLEN" if minute in known else "HGETALL", self._minute_key(minute))
+            for minute in minutes
+        ]
+        told = dict(zip(minutes, replies, strict=True))
+        changed = [minute for minute, counts in known.items() if told[minute] != len(counts)]
+        again = yield [("HGETALL", self._minute_key(minute)) for minute in changed]
+        told.update(zip(changed, again, strict=True))
+        found = {
+            minute: _numbers(reply) if isinstance(reply, dict) else known[minute]
+            for minute, reply in told.items()
+        }
+        self._remember(found, now)
+        return found
+
+    def _minute_key(self, minute: datetime) -> str:
+        return self._keys.minute(f"{minute:%Y-%m-%dT%H:%M}")
+
+    def _remember(self, found: Mapping[datetime, Counts], now: datetime) -> None:
+        over = {minute: each for minute, each in found.items() if minute < now - LATE}
+        kept = sorted({**self._over, **over}.items())[-REMEMBERED:]
+        self._over = dict(kept)
 
 
 def _numbers(found: Mapping[bytes, bytes]) -> Counts:
-    return {name.decode(): int(value) for name, value in found.items()}
+    # The same names come again in each minute.
+    return {intern(name.decode()): int(value) for name, value in found.items()}

@@ -9,8 +9,12 @@ from flask import request
 
 from flaskiq import api
 from flaskiq.api import Filter
+from flaskiq.api.stretch import PAGE
 from flaskiq.web.dashboard.page import Content
 from flaskiq.web.dashboard.redaction import ShownFilter, ShownJob
+
+ROWS = (10, PAGE, 50, 100)
+"""Jobs that a page may have."""
 
 FIELDS = ("worker", "queue", "error", "argument", "tenant")
 """Of a filter, as they stand in the URL."""
@@ -24,6 +28,17 @@ def given() -> Filter:
 def after() -> str | None:
     """Return the place in the URL from which the list is shown on."""
     return request.args.get("after") or None
+
+
+def skipped() -> int:
+    """Return how many of a list come before the page, in a list that is only added to in front."""
+    return max(0, request.args.get("after", 0, type=int))
+
+
+def rows() -> int:
+    """Return how many jobs a page is to have."""
+    asked = request.args.get("rows", str(PAGE))
+    return int(asked) if asked in map(str, ROWS) else PAGE
 
 
 def content(page: api.Page, total: int, acts: Sequence[tuple[str, str]]) -> Content:
@@ -41,4 +56,5 @@ def content(page: api.Page, total: int, acts: Sequence[tuple[str, str]]) -> Cont
         "after": page.after,
         "filter": fields,
         "acts": acts,
+        "rows": rows(),
     }

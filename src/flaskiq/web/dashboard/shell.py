@@ -9,11 +9,13 @@ from flask import current_app, g, has_request_context, url_for
 
 from flaskiq import current
 from flaskiq.api import Numbers
+from flaskiq.api.stretch import PAGE
 from flaskiq.settings import mask_url
 from flaskiq.web.dashboard import flower, graph, shown
 from flaskiq.web.dashboard.acts import said
 from flaskiq.web.dashboard.assets import address
 from flaskiq.web.dashboard.guard import TOKEN, may, token
+from flaskiq.web.dashboard.listing import ROWS
 
 
 class Tab(NamedTuple):
@@ -61,6 +63,7 @@ def context() -> dict[str, Any]:
         "sends_events": state.celery.conf.worker_send_task_events,
         "graph": graph,
         "next_query": next_query,
+        "all_rows": ROWS,
         **shown.FILTERS,
     }
 
@@ -77,6 +80,7 @@ def _numbers(found: Numbers) -> list[tuple[str, int, str | None]]:
     ]
 
 
-def next_query(fields: Mapping[str, str], after: str) -> dict[str, str]:
+def next_query(fields: Mapping[str, str], rows: int, after: str) -> dict[str, str]:
     """Return the query of the page that begins ``after``, with the same filter."""
-    return {**{name: value for name, value in fields.items() if value}, "after": after}
+    given = {name: value for name, value in fields.items() if value}
+    return {**given, **({} if rows == PAGE else {"rows": str(rows)}), "after": after}

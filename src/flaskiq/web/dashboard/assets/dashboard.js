@@ -39,16 +39,21 @@ const renew = async (asked = false) => {
   plan();
 };
 
-// What was opened stays open, and what was scrolled stays where it is.
+// What was opened or ticked stays so, and what was scrolled stays where it is.
 const replace = (region, fresh) => {
   const open = new Set(all("details[open]", region).map((each) => each.id));
   for (const each of all("details", fresh)) each.open = open.has(each.id);
+  const ticked = new Set(all("input:checked", region).map(nameOf));
+  for (const each of all("input[type=checkbox]", fresh)) each.checked = ticked.has(nameOf(each));
   const places = all(".scroll, pre", region).map((each) => [each.scrollLeft, each.scrollTop]);
   region.replaceWith(fresh);
   all(".scroll, pre", fresh).forEach((each, n) => {
     [each.scrollLeft, each.scrollTop] = places[n] ?? [0, 0];
   });
+  follow();
 };
+
+const nameOf = (box) => `${box.name}=${box.value}`;
 
 const plan = () => {
   clearTimeout(timer);
@@ -93,7 +98,7 @@ document.addEventListener("click", (event) => {
   const boxes = all("#jobs input[name=id]");
   if ("all" in box.dataset) for (const each of boxes) each.checked = box.checked;
   if (box.name !== "id") return;
-  if (event.shiftKey && last) {
+  if (event.shiftKey && boxes.includes(last)) {
     const [from, to] = [boxes.indexOf(last), boxes.indexOf(box)].sort((a, b) => a - b);
     for (const each of boxes.slice(from, to + 1)) each.checked = box.checked;
   }
@@ -103,15 +108,27 @@ document.addEventListener("click", (event) => {
 // --- Keys ---------------------------------------------------------------------------------------
 
 let at = -1;
+let chosen;
 let isGoing = false;
 
 const rows = () => all("main tbody tr");
+const linkOf = (row) => all("a", row).at(-1)?.href;
+const mark = (found) => found.forEach((row, n) => row.classList.toggle("at", n === at));
 const move = (by) => {
   const found = rows();
   if (!found.length) return;
   at = Math.min(Math.max(at + by, 0), found.length - 1);
-  for (const each of found) each.classList.toggle("at", each === found[at]);
+  chosen = linkOf(found[at]);
+  mark(found);
   found[at].scrollIntoView({block: "nearest"});
+};
+
+// The row that was chosen may have moved.
+const follow = () => {
+  const found = rows();
+  const now = found.findIndex((row) => chosen && linkOf(row) === chosen);
+  if (now >= 0) at = now;
+  mark(found);
 };
 const keys = {
   "j": () => move(1),

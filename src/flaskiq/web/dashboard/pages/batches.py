@@ -7,14 +7,18 @@ from flask import abort
 from flaskiq import api, current
 from flaskiq.batch import Batch
 from flaskiq.store.reading import Reading, together
+from flaskiq.web.dashboard import listing
 from flaskiq.web.dashboard.acts import Done, asked
 from flaskiq.web.dashboard.page import Content, Page
 
-SHOWN = 100
+SHOWN = 50
+"""Batches on a page, and dead jobs of one."""
 
 
 def _read() -> Reading[Content]:
-    return {"batches": (yield from api.batches.reading(SHOWN))}
+    skipped = listing.skipped()
+    found = yield from api.batches.reading(SHOWN, skipped)
+    return {"batches": found, "after": skipped + SHOWN if len(found) == SHOWN else None}
 
 
 def _read_one(batch_id: str) -> Reading[Content]:

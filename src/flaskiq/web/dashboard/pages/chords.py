@@ -8,17 +8,20 @@ from flaskiq import chords, current
 from flaskiq.chords import Verdict
 from flaskiq.errors import ChordBusyError, ResultsDisabledError
 from flaskiq.store.reading import Reading, together
+from flaskiq.web.dashboard import listing
 from flaskiq.web.dashboard.acts import Done, asked
 from flaskiq.web.dashboard.page import Content, Page
 
-SHOWN = 100
+SHOWN = 50
+"""Chords on a page, and parts of one."""
 
 
 def _read() -> Reading[Content]:
     """The verdicts are those of the watcher: to look at every job is too much for a page."""
-    known = current.state().store.chords
-    found, watch = yield from together(known.last.reading(SHOWN), known.reported.reading())
-    return {"chords": found, "watch": watch}
+    known, skipped = current.state().store.chords, listing.skipped()
+    found, watch = yield from together(known.last.reading(SHOWN, skipped), known.reported.reading())
+    after = skipped + SHOWN if len(found) == SHOWN else None
+    return {"chords": found, "watch": watch, "after": after}
 
 
 def _read_one(chord_id: str) -> Reading[Content]:

@@ -31,7 +31,7 @@ def _switch(act: str, queue: api.Queue) -> Done:
 def _read_one(name: str) -> Reading[Content]:
     queue, ready = api.Queue(name), api.Queue(name).ready
     page, sizes, oldest, paused = yield from together(
-        queue.page.reading(listing.given(), listing.after()),
+        queue.page.reading(listing.given(), listing.after(), listing.rows()),
         ready.sizes.reading([name]),
         ready.oldest.reading([name]),
         ready.paused.reading(),

@@ -73,7 +73,7 @@ def _page_of(kind: Kind) -> Page:
     def read() -> Reading[Content]:
         jobs = kind.open()
         page, total = yield from together(
-            jobs.page.reading(listing.given(), listing.after()), jobs.size.reading()
+            jobs.page.reading(listing.given(), listing.after(), listing.rows()), jobs.size.reading()
         )
         texts = {"name": kind.name, "title": kind.title, "empty": kind.empty}
         return {**listing.content(page, total, kind.acts), "set": texts}
