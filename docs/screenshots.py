@@ -36,8 +36,8 @@ SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 DESKTOP = ViewportSize(width=1280, height=800)
 PHONE = ViewportSize(width=390, height=844)
 
-JOB, QUEUE, BATCH, CHORD = (
-    f"main a[href*='/{kind}/']" for kind in ("job", "queues", "batches", "chords")
+JOB, QUEUE, BATCH, CHORD, WORKER = (
+    f"main a[href*='/{kind}/']" for kind in ("job", "queues", "batches", "chords", "metrics")
 )
 
 
@@ -56,7 +56,7 @@ SHOTS = (
     Shot("overview", "/"),
     Shot("busy", "/busy", JOB),
     Shot("queues", "/queues", QUEUE),
-    Shot("queue", "/queues/default", JOB),
+    Shot("queue", "/queues/low", JOB),
     Shot("scheduled", "/scheduled", JOB),
     Shot("retries", "/retries", JOB),
     Shot("dead", "/dead", JOB),
@@ -67,6 +67,7 @@ SHOTS = (
     Shot("chords", "/chords", CHORD),
     Shot("chord", "/chords", CHORD, follows=0),
     Shot("metrics", "/metrics"),
+    Shot("worker", "/metrics", WORKER, follows=0),
     Shot("overview-phone", "/", size=PHONE),
 )
 

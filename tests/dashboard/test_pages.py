@@ -163,7 +163,7 @@ def test_batches_and_chords(browser: Browser, jobs: ModuleType, store: Redis, st
     with Batch("import") as batch:
         jobs.Die.perform_bulk([("x",), ("y",)])
     start(FLASKIQ_CHORD_WATCH="1")
-    until(lambda: batch.status().dead == 2, "both died")
+    until(lambda: batch.status().dead == 2 and len(api.DeadSet()) == 2, "both died")
     assert "import blocked" in browser.get("/batches")
     assert "2 dead" in browser.get(f"/batches/{batch.id}")
     store.set("go", 1)
@@ -180,6 +180,64 @@ def test_batches_and_chords(browser: Browser, jobs: ModuleType, store: Redis, st
     assert re.search(
         r"Revoked \d parts?\.", browser.post(f"/chords/{result.parent.id}", act="revoke")
     )
+
+
+def test_metrics(browser: Browser, jobs: ModuleType, start: Start) -> None:
+    assert "No attempt has ended in this time." in browser.get("/metrics")
+    start()
+    job = jobs.Die.perform_async("odd")
+    jobs.Add.perform_bulk([(n, 1) for n in range(9)])
+    until(lambda: api.numbers().processed == 10, "all have ended")
+    name = jobs.Die.task_name()
+    for path in ("/metrics?minutes=10", "/metrics", "/"):
+        text = browser.get(path)
+        assert re.search(r"Add 9 [\d.]+ 0 ", text), text
+        assert re.search(r"Die 1 [\d.]+ 1 100 % ", text), text
+        assert "10 attempts, 1 failed, p50" in browser.page
+    assert re.search(r"[1-9] for [\d.]+ms to [\d.]+ms", _page(browser, jobs.Add.task_name()))
+    browser.get(f"/metrics/{name}?minutes=480")
+    assert "None of its attempts ran to an end." in browser.text
+    assert f"/jobs/dead?worker={name}" in browser.page
+    assert job.id[:8] in browser.get(f"/dead?worker={name}")
+    assert "Figures are of the last 10, 60, 480 minutes." in browser.get("/metrics?minutes=7", 400)
+
+
+def _page(browser: Browser, worker: str) -> str:
+    browser.get(f"/metrics/{worker}")
+    return browser.page
+
+
+def test_the_attempts_of_a_job(browser: Browser, jobs: ModuleType, start: Start) -> None:
+    start()
+    job = jobs.Fail.perform_async("no answer")
+    until(lambda: api.find(job.id).state is State.RETRYING, "it waits")
+    browser.get(f"/job/{job.id}")
+    browser.post(f"/job/{job.id}", act="retry")
+    until(lambda: api.find(job.id).state is State.DEAD, "it died")
+    text = browser.get(f"/job/{job.id}").partition("Attempts")[2]
+    assert re.match(r".* Error 2 [^ ]+ ago .* dead ValueError: no answer 1 .* retried ", text), text
+
+
+def test_lists_with_other_lengths(browser: Browser, jobs: ModuleType) -> None:
+    for number in range(30):
+        jobs.Add.perform_in(3600 + number, number, 0)
+    browser.get("/scheduled?rows=10")
+    assert len(_numbers(browser.page)) == 10
+    following = _next(browser.page)
+    assert following is not None
+    assert "rows=10" in following
+    browser.get(f"/scheduled{following}")
+    assert _numbers(browser.page) == list(range(10, 20))
+    browser.get("/scheduled?rows=7000")
+    assert len(_numbers(browser.page)) == 25
+
+
+def test_jobs_of_one_tenant(browser: Browser, jobs: ModuleType) -> None:
+    for number, organization in enumerate("abab"):
+        jobs.Add.perform_in(60 + number, number, 0, organization_id=organization)
+    for asked in ("b", "organization_id=b"):
+        browser.get(f"/scheduled?tenant={asked}")
+        assert _numbers(browser.page) == [1, 3]
 
 
 def test_a_job_is_another_one_by_now(browser: Browser, jobs: ModuleType) -> None:

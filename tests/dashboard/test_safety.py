@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import socket
 from typing import Any
 
 import pytest
@@ -146,6 +147,21 @@ def test_every_act_is_written_down(browser: Browser, caplog: pytest.LogCaptureFi
         browser.post("/queues", act="pause", queue="low")
     (record,) = [each for each in caplog.records if each.name == "flaskiq.audit"]
     assert record.getMessage() == "pause queue low, from 127.0.0.1"
+
+
+def test_flower_and_events(own_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flaskiq.web.dashboard.flower.KEPT", 0)
+    with socket.create_server(("127.0.0.1", 0)) as flower:
+        url = f"http://127.0.0.1:{flower.getsockname()[1]}"
+        client = client_of(own_server, FLOWER_URL=url, DEBUG=True)
+        assert f'href="{url}"' in client.get("/admin/jobs/").text
+    page = client.get("/admin/jobs/").text
+    assert url not in page, "it has ended"
+    assert "Celery events are off" not in page, "in development they are on"
+    client = client_of(own_server, DEBUG=True, CELERY_WORKER_SEND_TASK_EVENTS=False)
+    assert "Celery events are off" in client.get("/admin/jobs/").text
+    client = client_of(own_server, FLOWER_URL="javascript:alert(1)", DEBUG=True)
+    assert "javascript:" not in client.get("/admin/jobs/").text
 
 
 def test_other_pages_of_the_app_are_left_alone(browser: Browser, jobs: Any) -> None:
