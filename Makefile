@@ -8,7 +8,7 @@ BIN := .venv/bin
 SETUP := .venv/.setup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test lint types format chaos chaos-short wheel clean
+.PHONY: help setup serve demo test lint types format chaos chaos-short screenshots wheel clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -25,6 +25,9 @@ $(SETUP): pyproject.toml constraints.txt tests/requirements.txt
 
 serve: $(SETUP) ## run the reference app; PORT=, FLOWER_PORT=, ONLY=backend,worker,beat,flower
 	@$(BIN)/flaskiq dev --port $(PORT) --flower-port $(FLOWER_PORT)$(if $(ONLY), --only $(ONLY))
+
+demo: $(SETUP) ## show the dashboard of a busy app; PORT=, FLOWER_PORT=
+	@$(BIN)/flaskiq demo --port $(PORT) --flower-port $(FLOWER_PORT)
 
 test: lint types ## check the code and run the tests
 	$(BIN)/python -m pytest -m 'not slow' -n 4 --dist worksteal
@@ -45,6 +48,9 @@ chaos: $(SETUP) ## kill, freeze and cut everything while 20,000 jobs run, and sa
 
 chaos-short: $(SETUP) ## the same in about a minute
 	$(BIN)/python -m chaos --short
+
+screenshots: $(SETUP) ## take the pictures in docs/screenshots; needs chromium
+	$(BIN)/python docs/screenshots.py
 
 wheel: $(SETUP) ## build dist/*.whl
 	$(BIN)/python -m build --wheel

@@ -30,6 +30,7 @@ FOREGROUND = {
     "flaskiq worker start -P threads -c 8 -E --without-gossip": " ready.",
     "flaskiq monitor": "QUEUE ",
     "flaskiq dev": " ready.",
+    "flaskiq demo": "The first jobs are there",
     "flaskiq beat": "beat: Starting...",
     "flaskiq flower": "http://127.0.0.1:",
 }
@@ -102,7 +103,8 @@ def start(project: Project, line: str) -> str:
     It listens on ports that are free here.
     """
     words = line.split()
-    ports = {"dev": ("--port", "--flower-port"), "flower": ("--port",)}
+    both = ("--port", "--flower-port")
+    ports = {"dev": both, "demo": both, "flower": ("--port",)}
     words += [f"{option}={free_port()}" for option in ports.get(words[1], ())]
     program = project.start(*words)
     program.wait_for(FOREGROUND[line])

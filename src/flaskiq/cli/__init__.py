@@ -18,6 +18,7 @@ from flaskiq.cli import (
     chords,
     cron,
     dead,
+    demo,
     dev,
     doctor,
     flower,
@@ -57,6 +58,7 @@ def flaskiq(context: click.Context, app: str | None, _json: bool) -> None:
 
 for _command in (
     dev.dev,
+    demo.demo,
     doctor.doctor,
     worker.worker,
     beat.beat,

@@ -2,12 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import click
 
 PORT = click.IntRange(1, 65535)
+
+flower_port_option = click.option(
+    "--flower-port",
+    default=5555,
+    show_default=True,
+    envvar="FLOWER_PORT",
+    show_envvar=True,
+    type=PORT,
+    help="Port of Flower; ENABLE_FLOWER=no leaves it out.",
+)
+
+
+@contextmanager
+def needs_extra(command: str) -> Iterator[None]:
+    """Import what ``command`` needs within; say how to install what is missing.
+
+    Raises:
+        click.ClickException: it is one of the packages of the extra ``dev``.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in ("honcho", "watchfiles"):
+            raise
+        raise click.ClickException(
+            f"{command} needs {error.name}: pip install 'flaskiq[dev]'."
+        ) from None
 
 
 def split(_: click.Context, __: click.Parameter, names: str | None) -> tuple[str, ...]:
@@ -17,15 +46,7 @@ def split(_: click.Context, __: click.Parameter, names: str | None) -> tuple[str
 
 @click.command()
 @click.option("--port", default=8080, show_default=True, type=PORT, help="Port of the web app.")
-@click.option(
-    "--flower-port",
-    default=5555,
-    show_default=True,
-    envvar="FLOWER_PORT",
-    show_envvar=True,
-    type=PORT,
-    help="Port of Flower; ENABLE_FLOWER=no leaves it out.",
-)
+@flower_port_option
 @click.option("--only", metavar="NAME,...", callback=split, help="Run these processes only.")
 @click.option(
     "--reload/--no-reload", default=True, help="Restart what runs the app's code when it changes."
@@ -50,14 +71,8 @@ def dev(
     Without a configured broker (CELERY_BROKER_URL) an embedded Valkey is started; it keeps its
     data in .flaskiq/valkey.
     """
-    try:
+    with needs_extra("flaskiq dev"):
         from flaskiq.dev.serve import serve
-    except ModuleNotFoundError as error:
-        if error.name not in ("honcho", "watchfiles"):
-            raise
-        raise click.ClickException(
-            f"flaskiq dev needs {error.name}: pip install 'flaskiq[dev]'."
-        ) from None
 
     from flaskiq.cli.locate import locate
 

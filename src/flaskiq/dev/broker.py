@@ -44,8 +44,19 @@ def provide(state: AppState, folder: Path) -> Iterator[Broker]:
         check(url, state.celery.conf.broker_use_ssl)
         yield Broker(mask_url(url), {})
         return
-    with Valkey(folder) as valkey:
-        yield Broker(f"{valkey.url} (embedded Valkey)", _urls(state, valkey.url), folder)
+    with embed(state, Valkey(folder), folder) as running:
+        yield running
+
+
+@contextmanager
+def embed(state: AppState, valkey: Valkey, data: Path) -> Iterator[Broker]:
+    """Run an embedded Valkey meanwhile; ``data`` is what to say of where its data are.
+
+    Raises:
+        click.ClickException: it does not start.
+    """
+    with valkey:
+        yield Broker(f"{valkey.url} (embedded Valkey)", _urls(state, valkey.url), data)
 
 
 def is_configured(state: AppState) -> bool:

