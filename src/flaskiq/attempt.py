@@ -75,9 +75,15 @@ class Attempt(NamedTuple):
 def history(carried: Any) -> tuple[Attempt, ...]:
     """Read what a message carries; nothing where somebody else has written it."""
     try:
-        return tuple(Attempt(*each) for each in carried or ())
+        found = tuple(Attempt(*each) for each in carried or ())
     except TypeError:
         return ()
+    return tuple(each for each in found if _is_sound(each))
+
+
+def _is_sound(attempt: Attempt) -> bool:
+    times = (attempt.ready_at, attempt.started_at, attempt.seconds)
+    return all(each is None or isinstance(each, (int, float)) for each in times)
 
 
 def carry(carried: Any, attempt: Attempt) -> list[Attempt]:

@@ -66,7 +66,7 @@ class Batch:
         properties: Mapping[str, Any] | None = None,
     ) -> None:
         self.id = new_id()
-        self.description = description
+        self.description = _text(description)
         self._callbacks: dict[Event, Callback] = {}
         for event, given in zip(EVENTS, (on_complete, on_success, on_death), strict=True):
             if given is not None:
@@ -266,6 +266,16 @@ class Batch:
 
     def __repr__(self) -> str:
         return f"<Batch {self.id} {self.description}>".replace(" >", ">")
+
+
+def _text(description: str) -> str:
+    try:
+        description.encode()
+    except (AttributeError, UnicodeEncodeError):
+        raise ArgumentError(
+            f"Batch({description!a}): the description has to be a text that UTF-8 can hold"
+        ) from None
+    return description
 
 
 def _store() -> Batches:

@@ -329,3 +329,9 @@ def test_the_order_of_calls_is_kept(jobs: ModuleType, store: Redis) -> None:
     store.delete(f"flaskiq:batch:{batch.id}")
     with pytest.raises(BatchError, match="no batch"):
         batch.set(colour="red")
+
+
+@pytest.mark.parametrize("description", [5, None, "half an emoji: \ud83d"])
+def test_a_description_that_nobody_could_keep(description: Any) -> None:
+    with pytest.raises(ArgumentError, match="has to be a text that UTF-8 can hold"):
+        Batch(description)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import re
 import socket
+from types import ModuleType
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 from flask.testing import FlaskClient
 from pages import OURS, Browser
 from servers import Server
@@ -56,6 +57,30 @@ def _token(client: FlaskClient) -> str:
     with client.session_transaction() as session:
         session["flaskiq_token"] = "known"
     return "known"
+
+
+def test_a_tenant_is_told_nothing(own_server: Server, jobs: ModuleType) -> None:
+    job = jobs.Add.set(tenant={"organization_id": "acme"}).perform_async()
+
+    def may() -> str:
+        return "none" if request.headers["X-User"].startswith("other/") else "operate"
+
+    client = client_of(own_server, FLASKIQ_DASHBOARD_ACCESS=may)
+    theirs, ours = {"X-User": "other/1", **OURS}, {"X-User": "admin/1", **OURS}
+    fields: Fields = {"act": "delete", "flaskiq_token": _token(client)}
+    for path in ("", "/api/v1"):
+        address = f"/admin/jobs{path}/job/{job.id}"
+        for answer in (
+            client.get(address, headers=theirs),
+            client.post(address, data=fields, headers=theirs),
+            client.post(address, json=fields, headers=theirs),
+        ):
+            assert answer.status_code == 403
+            assert answer.is_json == bool(path)
+            assert "You may not see the jobs." in answer.text
+            assert "acme" not in answer.text
+        assert client.get(address, headers=ours).status_code == 200
+    assert api.find(job.id).state == "queued"
 
 
 def test_a_rule_that_answers_nonsense(own_server: Server) -> None:

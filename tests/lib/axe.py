@@ -8,12 +8,14 @@ from playwright.sync_api import Page
 GRAVE = ("serious", "critical")
 
 
-def violations(page: Page) -> list[str]:
+def violations(page: Page, *rules: str) -> list[str]:
     """Return a line for each element that breaks a grave rule: rule, impact, help, selector.
 
-    The page's Content-Security-Policy does not matter: the browser's debugger runs the script.
+    All rules of axe are asked unless some are named. The page's Content-Security-Policy does not
+    matter: the browser's debugger runs the script.
     """
-    found = Axe().run(page).response["violations"]
+    options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
+    found = Axe().run(page, options=options).response["violations"]
     return [
         f"{rule['id']} ({rule['impact']}): {rule['help']}: {' '.join(map(str, node['target']))}"
         for rule in found

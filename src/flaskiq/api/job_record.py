@@ -14,6 +14,9 @@ from flaskiq.failure import Failure
 from flaskiq.job import State
 from flaskiq.message import ATTEMPTS_HEADER, ENQUEUED_AT_HEADER, Message, read
 
+SOME_DAY = 253_402_300_800
+"""The year 10,000 in seconds since the epoch."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class JobRecord:
@@ -42,13 +45,16 @@ class JobRecord:
 
     @classmethod
     def of(cls, raw: bytes, state: State, queue: str, **known: Any) -> JobRecord:
-        """Return the record of a message; one that nobody can read has no worker."""
+        """Return the record of a message; one that nobody can read has no worker.
+
+        What makes no sense is as if it was not there: anybody may write into a queue.
+        """
         headers = _headers(raw)
         facts = {
             "id": str(headers.get("id") or ""),
-            "worker": headers.get("task"),
-            "attempt": int(headers.get("retries") or 0) + 1 if headers else None,
-            "at": headers.get(ENQUEUED_AT_HEADER),
+            "worker": task if isinstance(task := headers.get("task"), str) else None,
+            "attempt": int(_number(headers.get("retries")) or 0) + 1 if headers else None,
+            "at": _number(headers.get(ENQUEUED_AT_HEADER)),
             "tenant": current.state().tenancy.plain(headers),
             "attempts": _attempts(headers, state, known.get("failure")),
         }
@@ -59,7 +65,7 @@ class JobRecord:
         """Its message, None if there is none or nobody can read it."""
         try:
             return read(self.raw) if self.raw is not None else None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
 
     @property
@@ -98,6 +104,11 @@ def _attempts(
 def _headers(raw: bytes) -> dict[str, Any]:
     try:
         headers = json.loads(raw)["headers"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return {}
     return headers if isinstance(headers, dict) else {}
+
+
+def _number(value: Any) -> float | None:
+    """Return a time or a count, None if it is none that a clock or a person could mean."""
+    return value if isinstance(value, (int, float)) and 0 <= value < SOME_DAY else None

@@ -92,5 +92,17 @@ class Stumble(Hold):
             raise ValueError("not yet")
 
 
+EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)> javascript:alert(3) \u202e{{7*7}}"
+"""Does harm in a page that does not take it as text."""
+
+
+@celery_app.task(name=EVIL)
+def evil(*args: Any, **kwargs: Any) -> Any:
+    """A task whose name, result and error are of no good."""
+    if kwargs:
+        raise ValueError(*args)
+    return args
+
+
 with app.app_context():  # other tests have apps in this process, too
     WorkerRegistry.initialize()

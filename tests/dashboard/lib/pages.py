@@ -52,10 +52,3 @@ class Browser:
             return self.get(location)
         self.page = answer.text
         return self.text
-
-    def go_on(self, text: str) -> str:
-        """Press `Go on` until an act on many jobs has come to its end."""
-        while found := re.search(r"<form[^>]* data-go-on>(.*?)</form>", self.page, re.DOTALL):
-            fields = re.findall(r'name="(\w+)" value="([^"]*)"', found[1])
-            text = self.post(self.path, **{name: unescape(value) for name, value in fields})
-        return text

@@ -50,10 +50,11 @@ class Page:
                 f"{API}{self.path}", f"{_JSON}{name}", self._act_and_tell, methods=post
             )
 
-    def _show(self, **where: str) -> str:
+    def _show(self, **where: str) -> bytes:
         reading = together(api.numbers.reading(), self.read(**where))
         g.flaskiq_numbers, content = ask(reading)
-        return render_template(f"flaskiq/{self.template or self.name}.html", **content)
+        page = render_template(f"flaskiq/{self.template or self.name}.html", **content)
+        return page.encode(errors="backslashreplace")  # halves of emoji are no UTF-8
 
     def _tell(self, **where: str) -> ResponseReturnValue:
         return jsonify(plain(ask(self.read(**where))))

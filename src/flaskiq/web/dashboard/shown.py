@@ -15,6 +15,9 @@ from flaskiq.number import duration, size
 MOST = 20_000
 """Characters of arguments and the like that are shown."""
 
+NAME_MOST = 200
+"""Characters of a name, an address or the like."""
+
 NOTHING = "-"
 
 
@@ -22,7 +25,10 @@ def ago(at: float | None) -> Markup:
     """A point in time, as how long it is ago or ahead; its full form shows on hover."""
     if at is None:
         return escape(NOTHING)
-    full = datetime.fromtimestamp(at, timezone.utc).isoformat(" ", "seconds")
+    try:
+        full = datetime.fromtimestamp(at, timezone.utc).isoformat(" ", "seconds")
+    except (TypeError, ValueError, OverflowError, OSError):  # a message says what its sender likes
+        return escape(NOTHING)
     seconds = time.time() - at
     text = f"{span(seconds)} ago" if seconds >= 0 else f"in {span(-seconds)}"
     return Markup(f'<time datetime="{full}" title="{full}">{text}</time>')  # noqa: S704 - numbers
@@ -31,6 +37,12 @@ def ago(at: float | None) -> Markup:
 def number(value: float | None) -> str:
     """A number with its thousands apart."""
     return NOTHING if value is None else f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+
+
+def cut(value: Any) -> str:
+    """Return a text that fits where a name stands."""
+    text = str(value)
+    return text if len(text) <= NAME_MOST else f"{text[: NAME_MOST - 1]}…"
 
 
 def pretty(value: Any) -> str:
@@ -59,7 +71,7 @@ def plain(worker: str | None) -> Markup:
     """The name of a Worker, its last part in front of the eye."""
     if not worker:
         return Markup("<i>unreadable</i>")
-    package, _, name = worker.rpartition(".")
+    package, _, name = cut(worker).rpartition(".")
     # Markup.format costs ten times as much, and a page has many names.
     shown = f'<span class="quiet">{escape(package)}.</span>' if package else ""
     return Markup(f"{shown}<b>{escape(name)}</b>")  # noqa: S704 - escaped
@@ -71,6 +83,7 @@ FILTERS = {
     "duration": duration,
     "size": size,
     "number": number,
+    "cut": cut,
     "pretty": pretty,
     "plain": plain,
     "call": call,

@@ -75,14 +75,14 @@ def _result(job: ShownJob, meta: dict[str, Any]) -> Any:
 
 def _facts(job: JobRecord) -> dict[str, Any]:
     headers = job.headers
-    chord = headers.get(PART_HEADER) or (None, None)
+    part = headers.get(PART_HEADER)
     known = {
         "Queue": job.queue,
         "Attempt": job.attempt,
         "Process": job.process,
         "Tenant": ", ".join(f"{name}={value}" for name, value in (job.tenant or {}).items()),
         "Batch": headers.get(BATCH_HEADER),
-        "Chord": chord[0],
+        "Chord": part[0] if isinstance(part, list) and part else None,
         "Cron entry": headers.get(CRON_HEADER),
         "Ready": headers.get(ENQUEUED_AT_HEADER),
         "Processes that died with it": headers.get(DEATHS_HEADER),
@@ -112,4 +112,4 @@ def _act(job_id: str) -> Done:
     return Done(act, f"job {job_id}", int(done))
 
 
-PAGES = (Page(name="job", path="/job/<job_id>", read=_read, act=_act),)
+PAGES = (Page(name="job", path="/job/<path:job_id>", read=_read, act=_act),)

@@ -31,5 +31,5 @@ def _window() -> int:
 
 PAGES = (
     Page(name="metrics", path="/metrics", read=_read),
-    Page(name="worker", path="/metrics/<worker>", read=_read_one),
+    Page(name="worker", path="/metrics/<path:worker>", read=_read_one),
 )
