@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cache
+from itertools import islice
 from time import time
 from typing import Any, NamedTuple
 
@@ -139,7 +140,7 @@ class CronEntry:
     def next(self, count: int = 5) -> list[datetime]:
         """The next times at which its job is enqueued, in UTC."""
         now = datetime.now(timezone.utc)
-        return [each.at for each, _ in zip(self._firings(now), range(count), strict=False)]
+        return [each.at for each in islice(self._firings(now), count)]
 
     def _firings(self, after: datetime) -> Iterator[Firing]:
         find_next, policy = next_of(self._entry.schedule), policy_of(self._entry.schedule)
