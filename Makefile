@@ -20,7 +20,7 @@ $(SETUP): pyproject.toml constraints.txt tests/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
 	  { echo "Python 3.10 to 3.13 is needed; name one: make setup PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,sqlalchemy]' -r tests/requirements.txt
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,metrics,sqlalchemy]' -r tests/requirements.txt
 	@touch $@
 
 serve: $(SETUP) ## run the reference app; PORT=, FLOWER_PORT=, ONLY=backend,worker,beat,flower

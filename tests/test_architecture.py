@@ -19,7 +19,8 @@ STAGES = {
     "words": (
         "errors", "moments", "arguments", "attempt", "backoff", "job", "message", "endings",
         "failure", "handlers", "histogram", "number", "tally",
-        "cron.expression", "cron.policy", "options", "settings", "tenant", "current",
+        "cron.expression", "cron.policy", "logs.outcome", "logs.telling", "options", "settings",
+        "tenant", "current",
     ),
     "store": ("store",),
     "define": ("setter", "verbs", "worker", "registry"),
@@ -30,7 +31,7 @@ STAGES = {
     "tenancy": ("tenancy",),
     "read": ("api", "doctor"),
     "chords": ("chords",),
-    "ops": ("logs",),
+    "ops": ("health", "logs", "metrics"),
     "surfaces": ("", "extension", "dev", "web", "cli", "chords.__main__"),
 }  # fmt: skip
 """From top to bottom; a stage imports only from itself and from stages above it."""

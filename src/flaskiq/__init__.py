@@ -16,7 +16,7 @@ from flaskiq.errors import (
     TenantError,
 )
 from flaskiq.extension import Flaskiq
-from flaskiq.logs import Logger
+from flaskiq.logs.logger import Logger
 from flaskiq.registry import WorkerRegistry
 from flaskiq.tenancy.base_task import BaseTask
 from flaskiq.tenancy.launcher import task_launcher

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import time
 from typing import Any, NamedTuple
 
-from flaskiq.tally import Ended, Ending
+from flaskiq.tally import Ended, Ending, waited
 
 MOST = 25
 """Attempts that a job takes along, the last ones: a job may snooze for weeks."""
@@ -47,19 +47,15 @@ class Attempt(NamedTuple):
     @classmethod
     def of(cls, ended: Ended) -> Attempt:
         """Return the last attempt of a finished job."""
-        started_at, seconds = ended.started_at, ended.seconds
-        if seconds is not None:
-            started_at = ended.at - seconds
-        elif started_at is not None:
+        started_at, seconds = ended.began_at, ended.seconds
+        if seconds is None and started_at is not None:
             seconds = ended.at - started_at
         return cls(ended.attempt, ended.ready_at, started_at, seconds, ended.ending, ended.error)
 
     @property
     def waited(self) -> float | None:
         """Seconds from when it was ready to its start; the clocks of two machines may disagree."""
-        if self.ready_at is None or self.started_at is None:
-            return None
-        return max(0.0, self.started_at - self.ready_at)
+        return waited(self.ready_at, self.started_at)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it in plain data, for JSON."""

@@ -228,6 +228,11 @@ def acting_for() -> Tenant | None:
     return _acting_for.get()
 
 
+def running() -> CurrentJob | None:
+    """Return the job that runs here, None outside of jobs."""
+    return _running.get(None)
+
+
 def enter(job: CurrentJob) -> Token[CurrentJob]:
     """Make ``job`` the current one until :func:`leave` is given what this returns."""
     return _running.set(job)

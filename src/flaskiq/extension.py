@@ -22,6 +22,9 @@ from flaskiq.client import Client
 from flaskiq.cron import entry
 from flaskiq.errors import ArgumentError, ContextError, SettingError, did_you_mean
 from flaskiq.handlers import Handler, Handlers
+from flaskiq.health import steps as health
+from flaskiq.logs import celery_log
+from flaskiq.metrics import step as metrics
 from flaskiq.registry import WorkerRegistry, describe
 from flaskiq.runtime import bootsteps, context, control, executor, pools, prefetch, program  # noqa: F401 - connect Celery's signals
 from flaskiq.runtime.loops import shared
@@ -121,10 +124,15 @@ class Flaskiq:
         results.install(celery, settings.result_backend)
         bootsteps.install(celery)
         program.install(celery, settings)
+        celery_log.install(celery)
         adapt_limits(celery)
         celery.conf.update(settings.celery_config())
         entry.read_texts(celery)
         shared.further[celery] = _further_loops(settings)
+        if settings["HEALTH_PORT"]:
+            health.install(celery)
+        if settings["METRICS_PORT"]:
+            metrics.install(celery)
         tenancy = _tenancy(settings)
         registry = WorkerRegistry(
             celery,
@@ -254,3 +262,4 @@ def _worker_starts(instance: Any, **_: Any) -> None:
 @beat_init.connect(weak=False)
 def _beat_starts(sender: Any, **_: Any) -> None:
     _log_workers(sender.app)
+    health.watch(sender)

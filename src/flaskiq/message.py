@@ -41,6 +41,9 @@ PART_HEADER = "flaskiq_part"
 ERRORS_HEADER = "flaskiq_errors_as_values"
 """Header of a chord's body that is to be called with the errors of parts among the results."""
 
+_CELERY_S = frozenset({*vars(Context), "lang", "task", "argsrepr", "kwargsrepr", "compression"})
+"""Headers that are Celery's own (``Context._get_custom_headers`` in celery/app/task.py, 5.7)."""
+
 _OF_ATTEMPTS = frozenset({FAILED_AT_HEADER, DEATHS_HEADER, REASON_HEADER})
 
 ARGSREPR_MAXSIZE = 1024
@@ -91,7 +94,16 @@ def read_envelope(raw: bytes) -> dict[str, Any]:
             raise ValueError(f"the message has no {name}")  # noqa: TRY004 - like broken JSON
     if envelope["properties"].get("body_encoding") == "base64":
         b64decode(envelope["body"])
+    headers = envelope["headers"]
+    if isinstance(headers.get("headers"), dict):
+        # Sentry has some twice, and a task is shown only these: none of the others is to be missed.
+        headers["headers"] = {**custom(headers), **headers["headers"]}
     return envelope
+
+
+def custom(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the headers of a message that are not Celery's own."""
+    return {name: value for name, value in headers.items() if name not in _CELERY_S}
 
 
 def renewed(raw: bytes, last: Attempt | None = None) -> bytes:

@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from flaskiq.cli import flaskiq
 
 COMMANDS = (
-    "queues", "scheduled", "retries", "dead", "jobs", "processes", "stats", "monitor", "purge",
+    "queues", "scheduled", "retries", "dead", "jobs", "processes", "stats", "monitor",
+    "metrics", "purge",
 )  # fmt: skip
 
 

@@ -17,6 +17,8 @@ FILL = """
 from flaskiq.dev.demo.app import create_app
 from flaskiq.dev.demo.traffic import fill
 
+pytestmark = pytest.mark.slow  # a browser, a minute in all
+
 with create_app().app_context():
     fill()
 """

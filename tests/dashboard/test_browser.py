@@ -16,6 +16,8 @@ from waiting import until
 from flaskiq import api
 from flaskiq.api import State
 
+pytestmark = pytest.mark.slow  # a browser, a minute in all
+
 Start = Callable[..., Process]
 
 PATIENCE = 30_000

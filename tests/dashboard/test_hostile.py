@@ -21,6 +21,8 @@ from werkzeug import Request, Response
 
 from flaskiq import Batch, api, current
 
+pytestmark = pytest.mark.slow  # a browser, a minute in all
+
 Start = Callable[..., Process]
 
 MOST = 300_000

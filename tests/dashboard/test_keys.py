@@ -13,6 +13,8 @@ from servers import Server
 from serving import Web
 from waiting import until
 
+pytestmark = pytest.mark.slow  # a browser, a minute in all
+
 Start = Callable[..., Process]
 
 

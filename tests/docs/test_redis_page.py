@@ -42,6 +42,7 @@ VALUES = {
     "chord_called": ["<chord>"],
     "chord_of": ["<body>"],
     "chord_repair": ["<chord>"],
+    "wanted": ["<group>"],
 }
 """What the methods of Keys are called with."""
 
@@ -100,7 +101,9 @@ def test_the_tests_that_the_page_names_exist() -> None:
 def test_the_test_files_that_the_compatibility_page_names_exist() -> None:
     page = (ROOT / "docs/compatibility.md").read_text()
     files = {
-        file.stem for part in ("compat", "connections") for file in ROOT.glob(f"tests/{part}/*")
+        file.stem
+        for part in ("compat", "connections", "logs")
+        for file in ROOT.glob(f"tests/{part}/*")
     }
     named = set(re.findall(r"`(test_\w+)`", page))
     assert len(named) >= 10

@@ -23,6 +23,7 @@ from flaskiq.api.cron import (
     cron_leader,
     cron_preview,
 )
+from flaskiq.api.demand import Demand, Target, demand
 from flaskiq.api.filter import Filter
 from flaskiq.api.find import cancel, find
 from flaskiq.api.flow import Flow, Look, flows
@@ -50,6 +51,7 @@ __all__ = [
     "CronRecord",
     "CronRun",
     "DeadSet",
+    "Demand",
     "Filter",
     "Firing",
     "Flow",
@@ -71,6 +73,7 @@ __all__ = [
     "Stats",
     "Status",
     "Stretch",
+    "Target",
     "Times",
     "WorkerMetrics",
     "batches",
@@ -78,6 +81,7 @@ __all__ = [
     "cron_entries",
     "cron_leader",
     "cron_preview",
+    "demand",
     "find",
     "flows",
     "metrics",

@@ -19,8 +19,10 @@ from redis.exceptions import NoScriptError, ResponseError
 from flaskiq.broker.pace import MOST, Pace
 from flaskiq.broker.put import SOON, due
 from flaskiq.broker.results import Outbox
-from flaskiq.failure import Failure
+from flaskiq.failure import Failure, brief
 from flaskiq.job import new_id
+from flaskiq.logs.outcome import Outcome
+from flaskiq.logs.telling import tell
 from flaskiq.message import DEATHS_HEADER, read_envelope
 from flaskiq.store.flight import ADMITTED_HEADER, FLIGHT_HEADER, Flight
 from flaskiq.store.prepared_fetch import PreparedFetch, Source
@@ -241,7 +243,9 @@ class Fetches(_Base):
         """Move a message into the dead set as it is, under an id that it has not."""
         job_id, flight = new_id(), Flight(self.process.id, job.seq)
         if self.store.dead.bury_from_flight(job_id, Failure.of(error, 1), flight):
-            logger.error("A message that cannot be read is dead as job %s: %s", job_id, error)
+            told = Outcome(job_id, None, None, None, "dead", error=brief(error))
+            words = "A message that cannot be read is dead as job %s: %s"
+            tell(logger, logging.ERROR, told, words, job_id, error)
 
     def put_away(self, queue: str, job: Fetched, message: dict[str, Any]) -> bool:
         """Let a job wait in Redis that a stock client has put onto the list before its time.

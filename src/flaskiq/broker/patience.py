@@ -10,6 +10,8 @@ from typing import TypeVar
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
+from flaskiq.broker.outages import outages
+
 logger = logging.getLogger(__name__)
 
 PAUSE = 1.0
@@ -24,5 +26,6 @@ def insist(do: Callable[[], T], what: str) -> T:
         try:
             return do()
         except (RedisError, OSError, OperationalError) as error:  # noqa: PERF203
+            outages.note()
             logger.warning("%s when Redis is back: %s", what, error)
             time.sleep(PAUSE)

@@ -14,6 +14,7 @@ from time import monotonic
 from redis import RedisError
 
 from flaskiq.broker.hand import Hand
+from flaskiq.broker.outages import outages
 from flaskiq.store.processes import Facts, Pulse
 from flaskiq.store.server import require_floor
 from flaskiq.store.store import Store
@@ -130,7 +131,8 @@ class Process:
     def tally(self) -> Tally:
         """What has ended here and is not recorded yet."""
         if self._tally is None:
-            self._tally = Tally(self.store.statistics.history.jobs)
+            with self._lock:  # two threads may ask for it first
+                self._tally = self._tally or Tally(self.store.statistics.history.jobs)
         return self._tally
 
     def may_start(self, tag: str) -> bool:
@@ -193,6 +195,7 @@ class Process:
                 self._feel(pulse)
                 self._audit(store, pulse.inflight - known)
         except RedisError as error:
+            outages.note()
             if was_reached:
                 logger.warning("No heartbeat of %s: %s", identity, error)
             return False

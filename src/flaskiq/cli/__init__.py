@@ -13,6 +13,7 @@ import sys
 import click
 
 from flaskiq.cli import (
+    autoscale,
     batches,
     beat,
     chords,
@@ -23,6 +24,7 @@ from flaskiq.cli import (
     doctor,
     flower,
     jobs,
+    metrics,
     monitor,
     processes,
     purge,
@@ -74,6 +76,8 @@ for _command in (
     processes.processes,
     stats.stats,
     monitor.monitor,
+    autoscale.autoscale,
+    metrics.metrics,
     purge.purge,
 ):
     flaskiq.add_command(_command)

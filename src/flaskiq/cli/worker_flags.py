@@ -56,6 +56,11 @@ FLAGS = (
         help="What is logged; by default info.",
     ),
     click.option(
+        "--log-format",
+        type=click.Choice(("text", "json")),
+        help="The form of the log; by default text.",
+    ),
+    click.option(
         "--max-tasks-per-child",
         metavar="N",
         type=click.IntRange(min=1),

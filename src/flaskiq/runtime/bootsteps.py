@@ -15,7 +15,7 @@ from redis import RedisError
 
 from flaskiq.broker.connection import open_store
 from flaskiq.broker.process import processes
-from flaskiq.runtime import pools, refused, request, revoked
+from flaskiq.runtime import pools, refused, request, revoked, tracer
 from flaskiq.runtime.facts import facts_of, running
 from flaskiq.runtime.loops.loop import Loop
 from flaskiq.runtime.loops.recorder import Recorder
@@ -68,6 +68,7 @@ class Loops(bootsteps.StartStopStep):
     def start(self, worker: Any) -> None:
         """Start them."""
         app: Celery = worker.app
+        tracer.renew()
         request.install(app)
         if not worker.task_events:
             calm(worker.consumer)

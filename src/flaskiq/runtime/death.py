@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from typing import Any
 
 from celery.exceptions import WorkerLostError
+from redis import RedisError
 
 from flaskiq.failure import Failure
 from flaskiq.message import DEATHS_HEADER, FAILED_AT_HEADER, REASON_HEADER
 from flaskiq.store.flight import Flight
 from flaskiq.store.place import Placed
 from flaskiq.store.store import Store
+
+logger = logging.getLogger(__name__)
 
 MOST_DEATHS = 3
 """The death of so many processes with a job in flight buries the job."""
@@ -73,9 +77,28 @@ def _read(message: bytes) -> dict[str, Any] | None:
         return None
 
 
-def bury(store: Store, flight: Flight, value: bytes, decision: Verdict) -> bool:
-    """Move a job into the dead set; False if it is not in flight as its ``value`` says any more."""
-    placed = Placed.unpack(value)._replace(message=decision.message)
-    return store.dead.bury_from_flight(
-        decision.job_id, decision.failure(), flight, seen=value, placed=placed
-    )
+def move_on(store: Store, flight: Flight, value: bytes, decision: Verdict) -> bool:
+    """Put a job back or bury it, and count that its process died.
+
+    False if it is not in flight as its ``value`` says any more: then others have moved it.
+    """
+    if decision.is_final:
+        placed = Placed.unpack(value)._replace(message=decision.message)
+        moved = store.dead.bury_from_flight(
+            decision.job_id, decision.failure(), flight, seen=value, placed=placed
+        )
+    else:
+        moved = store.processes.put_back(flight.process, flight.seq, value, decision.message)
+    if moved:
+        _count(store, decision)
+    return moved
+
+
+def _count(store: Store, decision: Verdict) -> None:
+    try:
+        store.count("reaped")
+        if decision.is_final:
+            store.count("poisoned")
+    except (RedisError, OSError) as error:
+        # The job has been moved on, and there are others to be told of it.
+        logger.warning("The death of %s is not counted: %s", decision.job_id, error)

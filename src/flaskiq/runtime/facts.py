@@ -77,6 +77,25 @@ def _snapshot(requests: Any) -> list[Any]:
             return list(requests)
 
 
+_STOPPED = (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process is frozen, as by SIGSTOP."""
+    return _status(pid) in _STOPPED
+
+
+def is_awake(pid: int) -> bool:
+    """Whether a process is there, and neither frozen nor over."""
+    return _status(pid) not in (None, psutil.STATUS_ZOMBIE, *_STOPPED)
+
+
+def _status(pid: int) -> str | None:
+    with suppress(psutil.Error):
+        return str(psutil.Process(pid).status())
+    return None
+
+
 class Usage:
     """Memory and processor time of this process and its children."""
 

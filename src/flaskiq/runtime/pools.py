@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 from celery import concurrency
 from celery.signals import celeryd_after_setup
+from kombu.utils import functional
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +61,16 @@ def _say(instance: Any, conf: Any, **_: Any) -> None:
             pool,
             " and ".join(limits),
         )
+
+
+@celeryd_after_setup.connect(weak=False)
+def _sleep_as_patched(**_: Any) -> None:
+    """Let kombu pause between two connects by the ``sleep`` that gevent has put in place.
+
+    As gevent patches threads it looks at all objects for locks, and Celery's lazy ones import kombu
+    by that: before ``time`` is patched. All greenlets would stand still in each pause.
+    """
+    vars(functional)["sleep"] = time.sleep
 
 
 def pool_name(pool_cls: Any) -> str:

@@ -45,6 +45,15 @@ def install(celery: Celery, settings: Settings) -> None:
         callback=partial(_set_threads, celery),
     )
     celery.user_options["worker"].add(threads)
+    form = click.Option(
+        ["--log-format"],
+        type=click.Choice(("text", "json")),
+        help="The form of the log (FLASKIQ_LOG_FORMAT).",
+        expose_value=False,
+        callback=partial(_set_log_format, celery),
+    )
+    for program in ("worker", "beat"):
+        celery.user_options[program].add(form)
 
 
 def _set_threads(
@@ -53,6 +62,17 @@ def _set_threads(
     if threads:
         options = {**celery.conf.broker_transport_options, "threads": threads}
         celery.conf.broker_transport_options = options
+
+
+def _set_log_format(
+    celery: Celery, context: click.Context, _option: click.Parameter, form: str | None
+) -> None:
+    log: Any = celery.log
+    if form:
+        log.form = form
+    if getattr(log, "is_json", False):
+        log.begin()
+        context.obj.quiet = True  # a banner is no JSON
 
 
 def _read(settings: Settings, context: click.Context, _option: click.Parameter, _: Any) -> None:

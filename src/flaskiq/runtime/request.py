@@ -29,20 +29,23 @@ from redis import RedisError
 
 from flaskiq.broker import batches
 from flaskiq.current import state_of
-from flaskiq.endings import Discard, Snooze
 from flaskiq.failure import brief
 from flaskiq.job import Job
+from flaskiq.logs.outcome import Outcome, Told
+from flaskiq.logs.telling import silence, tell, telling
 from flaskiq.message import ATTEMPTS_HEADER, CRON_HEADER, ENQUEUED_AT_HEADER, read
-from flaskiq.runtime import death
-from flaskiq.runtime.death import Verdict, verdict
+from flaskiq.runtime.death import Verdict, move_on, verdict
+from flaskiq.runtime.ending import ending_of
 from flaskiq.runtime.failures import bury, failure_of, is_kept, mourn
 from flaskiq.runtime.jobs import shown
-from flaskiq.runtime.task import WorkerTask
+from flaskiq.runtime.told import outcome_of, tell_death, tell_interrupted, tell_terminated
 from flaskiq.store.flight import FLIGHT_HEADER, Flight
 from flaskiq.store.place import Placed
 from flaskiq.tally import FINAL, Ended, Ending
 
 logger = logging.getLogger(__name__)
+
+_stock_logger = logging.getLogger(Request.__module__)
 
 _Request: Any = Request
 _STOCK = "celery.worker.request:Request"
@@ -94,15 +97,22 @@ class JobRequest(_Request):
             return self._fail_here(exc_info, end, by_itself=return_ok)
         decision = settle(self.message.channel, self.message.delivery_tag)
         self._drop()
-        if decision is not None and decision.is_final:
-            self._fail(decision)
+        if decision is not None:
+            tell_death(decision, self._outcome("requeued"))
+            if decision.is_final:
+                self._fail(decision)
         return None
 
     def _fail_here(self, exc_info: ExceptionInfo, end: Callable[[], Any], by_itself: bool) -> Any:
         """End a failed job; what its own process has not moved on goes to the dead set."""
         error = _error_of(exc_info)
-        if not by_itself and not isinstance(error, TimeLimitExceeded):
-            self._note_failed(error)
+        if not by_itself:
+            if isinstance(error, Terminated) and self._already_cancelled:
+                self._tell_cut_off()
+                return end()
+            if not isinstance(error, TimeLimitExceeded):
+                self._note_failed(error)
+            end = self._told(error, end)
         if isinstance(error, (Retry, Ignore, Terminated)):
             return end()
         if by_itself and not isinstance(error, Reject):
@@ -127,7 +137,8 @@ class JobRequest(_Request):
             self.time_start = self.time_start or time() - timeout
             error = TimeLimitExceeded(timeout)
             self._note("dead", timeout, error)
-            self._end_dead(error, "", end)
+            with telling(_stock_logger, self._outcome("dead", timeout, error)):
+                self._end_dead(error, "", end)
 
     def _end_dead(self, error: Exception, traceback: str, end: Callable[[], Any]) -> None:
         """Let Celery end the job, and bury it in place of the acknowledgement.
@@ -218,7 +229,8 @@ class JobRequest(_Request):
         is_ending = state.should_stop not in (None, False)
         if not is_ending and self.message.channel.process.may_start(self.message.delivery_tag):
             was_revoked = self._already_revoked
-            is_revoked = bool(super().revoked())
+            with telling(_stock_logger, self._outcome("cancelled")):
+                is_revoked = bool(super().revoked())
             if is_revoked and not was_revoked:
                 self._note("cancelled")
             return is_revoked
@@ -228,7 +240,7 @@ class JobRequest(_Request):
         return True
 
     def _note_failed(self, error: Any, seconds: float | None = None) -> None:
-        ending = _ending(self.task, error)
+        ending = ending_of(self.task, error)
         self._note(ending, seconds, error if ending in FINAL else None)
 
     def _note(
@@ -258,6 +270,47 @@ class JobRequest(_Request):
         self.message.channel.process.tally.note(ended)
         batches.note(lambda: self.message.channel.store, self.request_dict, self.id, ending)
 
+    def _outcome(
+        self, ending: Told, seconds: float | None = None, error: BaseException | None = None
+    ) -> Outcome:
+        """Return what the line about this attempt says."""
+        queue = self.delivery_info["routing_key"]
+        return outcome_of(self.app, self.request_dict, queue, ending, seconds, error)
+
+    def _told(self, error: Any, end: Callable[[], Any]) -> Callable[[], Any]:
+        """Return what ends a job that its own process could not, with one line about that."""
+        if isinstance(error, TimeLimitExceeded):
+
+            def end_silently() -> Any:
+                with silence(_stock_logger):  # on_timeout tells of it
+                    return end()
+
+            return end_silently
+        if isinstance(error, Terminated):
+            tell_terminated(self.so_far("cancelled"))
+            return end
+        outcome = self.so_far(ending_of(self.task, error), error)
+        if isinstance(error, (Retry, Ignore, Reject)):  # of a hook: Celery says nothing then
+            words = "Task %s[%s] was ended by a hook: %r"
+            tell(logger, logging.WARNING, outcome, words, self.name, self.id, error)
+            return end
+
+        def end_told() -> Any:
+            with telling(_stock_logger, outcome._replace(is_named=False)):
+                return end()
+
+        return end_told
+
+    def _tell_cut_off(self) -> None:
+        """Write the line about a job that a worker which ends at once has ended: it runs again."""
+        if self.message.delivery_tag in self.message.channel.process.hand.tags():
+            tell_interrupted(self.so_far("requeued"))  # else runtime/stop.py has done it
+
+    def so_far(self, ending: Told, error: BaseException | None = None) -> Outcome:
+        """Return what the line about an attempt says that ends now."""
+        seconds = None if self.time_start is None else time() - self.time_start
+        return self._outcome(ending, seconds, error)
+
     def _drop(self) -> None:
         """Let go of a job that ends here in another way than by its acknowledgement."""
         state.task_ready(self)
@@ -270,7 +323,6 @@ class JobRequest(_Request):
         return bool(lost and self.task.acks_late and self.task.reject_on_worker_lost)
 
     def _fail(self, decision: Verdict) -> None:
-        logger.error("Task %s[%s] is dead: %s", self.name, self.id, decision.reason)
         error = decision.error
         self._note("dead", error=error)
         # The context of this request says that the job is in flight, which it is no more.
@@ -280,16 +332,6 @@ class JobRequest(_Request):
         )
         self.send_event("task-failed", exception=repr(error), traceback=None)
         mourn(self.app, self._job(), error)
-
-
-def _ending(task: Any, error: Any) -> Ending:
-    """How an attempt ended that raised."""
-    if isinstance(error, Retry):
-        return "snoozed" if isinstance(error.exc, Snooze) else "retried"
-    if isinstance(error, Terminated):
-        return "cancelled"
-    discards = task.worker.discard_on if isinstance(task, WorkerTask) else ()
-    return "discarded" if isinstance(error, (Ignore, Reject, Discard, *discards)) else "dead"
 
 
 def _error_of(exc_info: ExceptionInfo) -> Any:
@@ -324,10 +366,7 @@ def settle(channel: Any, delivery_tag: str) -> Verdict | None:
     if value is None:
         return None
     decision = verdict(Placed.unpack(value).message)
-    if decision.is_final:
-        death.bury(channel.store, Flight(identity, seq), value, decision)
-    else:
-        processes.put_back(identity, seq, value, decision.message)
+    move_on(channel.store, Flight(identity, seq), value, decision)
     return decision
 
 

@@ -16,10 +16,12 @@ import time
 from typing import Any
 
 from celery.signals import worker_shutting_down
+from celery.worker import state
 from redis import RedisError
 
 from flaskiq.broker.process import Process, processes
 from flaskiq.runtime.request import unstarted
+from flaskiq.runtime.told import tell_interrupted
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ def _enforce(ordered: threading.Event, timeout: float) -> None:
     """End the program after ``timeout`` seconds; if it ends by itself, this thread ends with it."""
     ordered.wait()
     time.sleep(timeout)
+    running = [request.so_far("requeued") for request in state.active_requests]
     for process in processes():
         pushed = push_back_all(process)
         logger.warning(
@@ -55,6 +58,8 @@ def _enforce(ordered: threading.Event, timeout: float) -> None:
             timeout,
         )
         process.leave()
+    for each in running:
+        tell_interrupted(each)
     os.kill(os.getpid(), signal.SIGQUIT)
     # A thread that runs a job cannot be interrupted, and would keep the program from ending.
     time.sleep(LAST_SECONDS)

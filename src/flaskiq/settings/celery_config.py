@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+BEHIND = "%(flaskiq_outcome)s%(flaskiq_tenant)s"
+
 DEFAULTS: Mapping[str, Any] = {
     # A killed worker loses no job: the message is acknowledged after the job, not before.
     "task_acks_late": True,
@@ -41,9 +43,9 @@ DEFAULTS: Mapping[str, Any] = {
     # After a failover the old master refuses to write: connect again, do not end.
     "broker_channel_error_retry": True,
     "enable_utc": True,
-    # Celery's, and behind the message the tenant of the job (logs.py).
-    "worker_log_format": f"{DEFAULT_PROCESS_LOG_FMT}%(flaskiq_tenant)s",
-    "worker_task_log_format": f"{DEFAULT_TASK_LOG_FMT}%(flaskiq_tenant)s",
+    # Celery's, and behind the message what became of the job, and its tenant (logs/records.py).
+    "worker_log_format": f"{DEFAULT_PROCESS_LOG_FMT}{BEHIND}",
+    "worker_task_log_format": f"{DEFAULT_TASK_LOG_FMT}{BEHIND}",
 }
 """What Flaskiq sets besides the table; the ``CELERY`` dict overrides each."""
 

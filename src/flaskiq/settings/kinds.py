@@ -85,6 +85,15 @@ def _whole(value: Any) -> int:
     return number
 
 
+def _port(value: Any) -> int | None:
+    # Kubernetes sets METRICS_PORT for a Service called metrics, and means something else by it.
+    if isinstance(value, str) and value.startswith("tcp://"):
+        return None
+    if (port := _integer(value)) not in range(2**16):
+        raise ValueError(value)
+    return port or None
+
+
 def _ahead(value: Any) -> int:
     if (count := _integer(value)) < 0:
         raise ValueError(value)
@@ -288,6 +297,7 @@ INTEGER = Kind("a whole number", _integer)
 FLOAT = Kind("a number", _number)
 COUNT = Kind("a whole number, at least 1", _count)
 WHOLE = Kind("a whole number, 0 for none", _whole)
+PORT = Kind("a port such as 8080, 0 for none", _port)
 AHEAD = Kind("a whole number, 0 for no limit", _ahead)
 PROCESSES = Kind("a whole number, at least 1, or auto", _processes)
 SECONDS = Kind("a number of seconds, 0 for no limit", _seconds)

@@ -153,6 +153,12 @@ TABLE: tuple[Setting, ...] = (
         "Whether workers run the scheduler, too; one of all leads.",
     ),
     Setting(
+        "FLASKIQ_LOG_FORMAT",
+        "text",
+        kinds.one_of("text", "json"),
+        "The form of what a worker or a scheduler logs; CELERY_WORKER_LOG_FORMAT comes before.",
+    ),
+    Setting(
         "FLASKIQ_DASHBOARD",
         None,
         kinds.PREFIX,
@@ -171,6 +177,18 @@ TABLE: tuple[Setting, ...] = (
         kinds.OBJECT,
         "Returns what the dashboard may show in place of a value, such as shop.privacy:redact; it "
         "is told what it is, the value, and of which job.",
+    ),
+    Setting(
+        "METRICS_PORT",
+        None,
+        kinds.PORT,
+        "Where a worker answers Prometheus, and flaskiq metrics (9540 without it).",
+    ),
+    Setting(
+        "METRICS_ADDRESS",
+        "0.0.0.0",  # noqa: S104 - who sets a port wants to be scraped from elsewhere
+        kinds.TEXT,
+        "On which address: 127.0.0.1 for this machine only, :: for IPv6, too.",
     ),
     Setting(
         "FLASKIQ_CHORD_WATCH",
@@ -357,7 +375,7 @@ TABLE: tuple[Setting, ...] = (
         "CELERY_WORKER_LOG_FORMAT",
         None,
         kinds.LOG_FORMAT,
-        "The form of a line in a worker's log; by default Celery's, and the tenant of the job.",
+        "The form of a line in a worker's log; by default Celery's, and what became of the job.",
         celery="worker_log_format",
     ),
     Setting(
@@ -406,6 +424,24 @@ TABLE: tuple[Setting, ...] = (
         Derived("true in development, else false", _follow_env),
         kinds.BOOL,
         "Run Flower with flaskiq dev.",
+    ),
+    Setting(
+        "HEALTH_PORT",
+        None,
+        kinds.PORT,
+        "Where a worker or a scheduler tells over HTTP how it is; nowhere without it.",
+    ),
+    Setting(
+        "HEALTH_ADDRESS",
+        "0.0.0.0",  # noqa: S104 - the probes of Kubernetes come from outside of the pod
+        kinds.TEXT,
+        "The address that it listens on: 127.0.0.1 for this machine only, :: for IPv6, too.",
+    ),
+    Setting(
+        "HEALTH_TOKEN",
+        None,
+        kinds.TEXT,
+        "Whoever knows it may read /debug from elsewhere than this machine; without it nobody may.",
     ),
     Setting(
         "CELERY_TIMEZONE",

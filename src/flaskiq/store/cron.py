@@ -107,6 +107,12 @@ class Cron:
         if seen:
             self._client.zadd(self._keys.cron_entries, seen)
 
+    @readable
+    def number(self) -> Reading[int]:
+        """How many entries the schedulers have, or had until a short while ago."""
+        (found,) = yield [("ZCARD", self._keys.cron_entries)]
+        return int(found)
+
     def forget_unseen(self, since: float) -> list[str]:
         """Forget the entries that no scheduler has had since then; return their names."""
         found = self._client.zrange(self._keys.cron_entries, "-inf", f"({since}", byscore=True)

@@ -87,6 +87,11 @@ class Keys:
         """Hash of counts since the beginning."""
         return self["counters"]
 
+    @property
+    def metrics(self) -> str:
+        """Hash of what metrics are made of, since the beginning (:func:`flaskiq.tally.series`)."""
+        return self["metrics"]
+
     def day(self, day: str) -> str:
         """Hash of the counts of a day (UTC), such as ``2026-11-25``."""
         return self[f"day:{day}"]
@@ -191,6 +196,10 @@ class Keys:
     def chord_watcher(self) -> str:
         """String that exists while a watcher has had its turn; it expires."""
         return self["chords:watcher"]
+
+    def wanted(self, group: str) -> str:
+        """String: the most workers that were needed lately; it expires."""
+        return self[f"autoscale:{group}"]
 
     def nodes(self, namespace: str) -> str:
         """Set of the mailboxes of all workers that listen to remote control, which is kombu's."""

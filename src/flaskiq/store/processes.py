@@ -13,7 +13,7 @@ from flaskiq.store import script
 from flaskiq.store.keys import Keys
 from flaskiq.store.place import Placed
 from flaskiq.store.prepared_fetch import PreparedFetch, Source
-from flaskiq.store.reading import Reading, readable
+from flaskiq.store.reading import Reading, readable, together
 
 LATEST = 900
 """Seconds after which no command of a lost process arrives any more: TCP has given up."""
@@ -177,6 +177,13 @@ class Processes:
         """What a process has in flight, packed, by seq."""
         found = self._client.hgetall(self._keys.inflight(process))
         return {int(seq): value for seq, value in found.items()}
+
+    @readable
+    def in_flight(self) -> Reading[int]:
+        """How many jobs are in flight, in processes that died, too; two trips."""
+        live, lost = yield from together(self.live.reading(), self.lost.reading())
+        found = yield [("HLEN", self._keys.inflight(each)) for each in sorted(live | lost)]
+        return sum(found)
 
     def inflight_value(self, process: str, seq: int) -> bytes | None:
         """One job in flight, packed; None if it is not in flight any more."""

@@ -30,6 +30,14 @@ REMEMBERED = 120
 """Minutes whose counts this process remembers."""
 
 
+INCIDENTS = ("reaped", "poisoned", "fenced")
+"""Counts since the beginning that are of no attempt.
+
+Jobs of processes that died, those of them that were buried for it, and jobs that finished in a
+process after they were given to others.
+"""
+
+
 class History(NamedTuple):
     """How many finished jobs are kept, and for how many seconds."""
 
@@ -77,7 +85,7 @@ class Statistics:
 
         ``ttl``: seconds that the running jobs are kept unless the heartbeat goes on.
         """
-        number, counts, times, finished, _ = batch or ("", {}, {}, [], [])
+        number, counts, times, finished, _, series = batch or ("", {}, {}, [], [], {})
         now = datetime.now(timezone.utc)
         keys = [
             self._keys.facts(process),
@@ -87,12 +95,13 @@ class Statistics:
             self._keys.minute(f"{now:%Y-%m-%dT%H:%M}"),
             self._keys.finished,
             self._keys.jobs("finished"),
+            self._keys.metrics,
         ]
         arguments: list[Any] = [number, int(ttl * 1000), KEPT_DAYS, KEPT_MINUTES, *self.history]
-        arguments += [len(running), len(counts), len(times), len(finished)]
+        arguments += [len(running), len(counts), len(times), len(series), len(finished)]
         for job_id, each in running.items():
             arguments += [job_id, each.pack()]
-        for field, count in (*counts.items(), *times.items()):
+        for field, count in (*counts.items(), *times.items(), *series.items()):
             arguments += [field, count]
         for ended in finished:
             arguments += [ended.id, ended.at, json.dumps(ended)]
@@ -121,6 +130,18 @@ class Statistics:
         """Counts since the beginning."""
         (found,) = yield [("HGETALL", self._keys.counters)]
         return _numbers(found)
+
+    @readable
+    def incidents(self) -> Reading[Counts]:
+        """Counts since the beginning of what is named by :data:`INCIDENTS`."""
+        (found,) = yield [("HMGET", self._keys.counters, *INCIDENTS)]
+        return {name: int(value or 0) for name, value in zip(INCIDENTS, found, strict=True)}
+
+    @readable
+    def series(self) -> Reading[dict[tuple[str, ...], int]]:
+        """What metrics are made of, since the beginning, by kind and parts of its name."""
+        (found,) = yield [("HGETALL", self._keys.metrics)]
+        return {tuple(json.loads(name)): int(value) for name, value in found.items()}
 
     @readable
     def days(self, count: int) -> Reading[dict[date, Counts]]:

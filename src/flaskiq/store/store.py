@@ -95,6 +95,14 @@ class Store:
         """Add to one of the counts since the beginning."""
         self.client.hincrby(self.keys.counters, name, by)
 
+    def keep_highest(self, group: str, number: int, seconds: float) -> int:
+        """Return the highest number that was given within so many seconds, this one included."""
+        key = self.keys.wanted(group)
+        highest = int(self.client.get(key) or 0)
+        if number >= highest and seconds:
+            self.client.set(key, number, px=max(1, int(seconds * 1000)))
+        return max(number, highest)
+
     def kill(self, job_id: str, jobs: JobSet, failure: Failure) -> Placed | None:
         """Move a job from the scheduled or the retry set into the dead set; None if it is gone.
 

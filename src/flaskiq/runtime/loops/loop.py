@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from redis import RedisError
 
+from flaskiq.broker.outages import outages
 from flaskiq.store.store import Store
 
 logger = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class Loop:
                     logger.info("The %s reaches Redis again", self.name)
                 out_of_reach = False
             except (RedisError, OSError) as error:
+                outages.note()
                 if not out_of_reach:
                     logger.warning("The %s cannot reach Redis: %s", self.name, error)
                 out_of_reach = True

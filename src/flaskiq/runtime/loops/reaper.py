@@ -7,7 +7,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
-from flaskiq.runtime.death import Verdict, bury, verdict
+from flaskiq.runtime.death import Verdict, move_on, verdict
 from flaskiq.runtime.loops.loop import Loop
 from flaskiq.store.flight import Flight
 from flaskiq.store.place import Placed
@@ -15,7 +15,8 @@ from flaskiq.store.store import Store
 
 logger = logging.getLogger(__name__)
 
-OnBuried = Callable[[Verdict], Any]
+OnMoved = Callable[[Verdict, str], Any]
+"""Is told what was decided of a job, and its queue."""
 
 
 class Reaper(Loop):
@@ -27,10 +28,10 @@ class Reaper(Loop):
 
     name = "reaper"
 
-    def __init__(self, open_store: Callable[[], Store], ttl: float, on_buried: OnBuried) -> None:
+    def __init__(self, open_store: Callable[[], Store], ttl: float, on_moved: OnMoved) -> None:
         super().__init__(open_store)
         self._ttl = ttl
-        self._on_buried = on_buried
+        self._on_moved = on_moved
         self._run_id: bytes | None = None
         self._trust_silence_from = 0.0
 
@@ -67,9 +68,5 @@ class Reaper(Loop):
     def _settle_job(self, store: Store, process: str, seq: int, value: bytes) -> None:
         placed = Placed.unpack(value)
         decision = verdict(placed.message)
-        if not decision.is_final:
-            store.processes.put_back(process, seq, value, decision.message)
-            return
-        if bury(store, Flight(process, seq), value, decision):
-            logger.error("Job %s is dead: %s", decision.job_id, decision.reason)
-            self._on_buried(decision)
+        if move_on(store, Flight(process, seq), value, decision):
+            self._on_moved(decision, placed.queue)

@@ -8,11 +8,13 @@ from weakref import WeakKeyDictionary
 from celery import Celery
 from kombu.utils.imports import symbol_by_name
 
+from flaskiq.message import read_envelope
 from flaskiq.runtime.death import Verdict
 from flaskiq.runtime.failures import fail
 from flaskiq.runtime.loops.loop import Loop
 from flaskiq.runtime.loops.promoter import Promoter
 from flaskiq.runtime.loops.reaper import Reaper
+from flaskiq.runtime.told import outcome_of, tell_death
 from flaskiq.store.store import Store
 
 further: WeakKeyDictionary[Celery, list[str]] = WeakKeyDictionary()
@@ -31,8 +33,12 @@ def shared_loops(celery: Celery, open_store: Callable[[], Store]) -> list[Loop]:
     """Return the loops, not started yet."""
     ttl = float(celery.conf.broker_transport_options["heartbeat_ttl"])
 
-    def tell(verdict: Verdict) -> None:
-        fail(celery, verdict.job_id, verdict.message, verdict.error)
+    def tell(verdict: Verdict, queue: str) -> None:
+        if verdict.deaths:  # else nobody can read it, and who takes it says so
+            headers = read_envelope(verdict.message)["headers"]
+            tell_death(verdict, outcome_of(celery, headers, queue, "requeued"))
+        if verdict.is_final:
+            fail(celery, verdict.job_id, verdict.message, verdict.error)
 
     own = [make(celery) for make in load(celery)]
     return [Promoter(open_store), Reaper(open_store, ttl, tell), *own]

@@ -14,6 +14,7 @@ import select
 import socket
 import sys
 import threading
+from collections import Counter
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -25,9 +26,10 @@ from celery.worker import state
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
+from flaskiq.broker.outages import outages
 from flaskiq.broker.put import before_retry
 from flaskiq.broker.results import Outbox, outboxes
-from flaskiq.runtime import request, revoked
+from flaskiq.runtime import request, revoked, tracer
 from flaskiq.runtime.facts import facts_of
 from flaskiq.runtime.loops.loop import Loop
 from flaskiq.runtime.loops.recorder import Recorder
@@ -40,6 +42,7 @@ from flaskiq.runtime.pool.lines import Lines, gather
 from flaskiq.runtime.pool.slots import Memory
 from flaskiq.runtime.pool.wire import Wire
 from flaskiq.runtime.pools import OURS
+from flaskiq.tally import Ends
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +56,7 @@ RETRY = 0.5
 """Seconds between two tries while Redis is out of reach."""
 
 TOTALS = 1.0
-"""Seconds between two reports of how many jobs of each task have run."""
+"""Seconds between two reports of how many jobs of each task have run, and how they ended."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,8 @@ class Child:
         self._orders: list[dict[str, Any]] = []
         self._own = psutil.Process()
         self._told_totals = 0.0
+        self._told_ends: Counter[Ends] = Counter()
+        self._told_outages = outages.number
         self._is_worn = False
         self._poked, self._poke = os.pipe()
 
@@ -243,6 +248,7 @@ class Child:
 
     def _keep(self) -> None:
         while not self._has_ended.is_set():
+            self._slots.note_look(monotonic())
             pause = BUSY if self._slots.executing() or self._fetcher.has_unsent else IDLE
             nearest = self._limits.next
             if nearest is not None:
@@ -356,9 +362,25 @@ class Child:
         self._wire.send({"identity": identity})
 
     def _tell_totals(self) -> None:
-        totals = self._executor.take_totals()
-        if totals:
-            self._wire.send({"totals": totals})
+        told = {
+            "totals": self._executor.take_totals(),
+            "ends": self._take_ends(),
+            "outages": self._take_outages(),
+        }
+        if any(told.values()):
+            self._wire.send({name: value for name, value in told.items() if value})
+
+    def _take_ends(self) -> list[tuple[Ends, int]]:
+        """How many attempts were counted since the last call."""
+        counted = self._process.tally.counted
+        new, self._told_ends = counted - self._told_ends, counted
+        return list(new.items())
+
+    def _take_outages(self) -> int:
+        """How often Redis was out of reach since the last call."""
+        number = outages.number
+        new, self._told_outages = number - self._told_outages, number
+        return new
 
     def _start_loops(self) -> None:
         store = self._channel.make_store()
@@ -374,6 +396,7 @@ def boot(app: Celery, hostname: str) -> None:
     app.set_default()
     app.finalize()
     trace.setup_worker_optimizations(app, hostname)
+    tracer.renew()
     request.install(app)
     state.reset_state()
     app.loader.init_worker_process()

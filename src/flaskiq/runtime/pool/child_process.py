@@ -9,15 +9,22 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
-import psutil
-
+from flaskiq.runtime.facts import is_awake
 from flaskiq.runtime.pool.slots import Execution, Slots
 from flaskiq.runtime.pool.template import Template, TemplateGoneError
 from flaskiq.runtime.pool.wire import Wire
+from flaskiq.tally import Ends
 
-_ASLEEP = (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP, psutil.STATUS_ZOMBIE)
+
+class Heard(NamedTuple):
+    """What a child has counted: the jobs of each task that it has run, attempts that ended, and
+    how often Redis was out of reach."""
+
+    totals: Counter[str]
+    ends: Counter[Ends]
+    outages: int
 
 
 @dataclass(eq=False)
@@ -41,6 +48,8 @@ class ChildProcess:
     earlier: list[str] = field(default_factory=list)
     waits_for: ChildProcess | None = None
     is_ready: bool = False
+    is_quiet: bool = False
+    begun_at: float = field(default_factory=monotonic)
     is_retiring: bool = False
     stopped_at: float | None = None
     was_killed: bool = False
@@ -54,14 +63,18 @@ class ChildProcess:
         """Give it an order (``Child._on_...``)."""
         self.wire.send(order)
 
-    def hear(self) -> Counter[str]:
-        """Take in what it has told; return how many jobs of each task it has run since."""
+    def hear(self) -> Heard:
+        """Take in what it has told; return what it has counted since."""
         totals: Counter[str] = Counter()
+        ends: Counter[Ends] = Counter()
+        outages = 0
         self.has_reported = False
         for told in self.wire.receive():
             self.has_reported = self.has_reported or "is_report" in told
             self.is_ready = self.is_ready or "ready" in told
             totals.update(told.get("totals") or {})
+            ends.update({Ends(*kind): number for kind, number in told.get("ends") or ()})
+            outages += told.get("outages") or 0
             if "early" in told:
                 seq, message = told["early"]
                 self.early[seq] = message.encode()
@@ -71,7 +84,7 @@ class ChildProcess:
                 if self.identity is not None:
                     self.earlier.append(self.identity)
                 self.identity = told["identity"]
-        return totals
+        return Heard(totals, ends, outages)
 
     def executing(self) -> list[Execution]:
         """Return what it executes, or was executing when it ended."""
@@ -86,9 +99,16 @@ class ChildProcess:
     @property
     def is_awake(self) -> bool:
         """Whether it is there and not stopped: one that is frozen is to seem dead."""
-        with suppress(psutil.Error):
-            return psutil.Process(self.pid).status() not in _ASLEEP
-        return False
+        return is_awake(self.pid)
+
+    def is_silent(self, seconds: float) -> bool:
+        """Whether it has not looked after its threads for so long, and nothing explains that.
+
+        A job may keep the interpreter, and who has not begun may wait for Redis.
+        """
+        if monotonic() - max(self.begun_at, self.slots.looked_at) <= seconds:
+            return False
+        return not (self.is_awake and (self.executing() or not self.is_ready))
 
     def _ask(self) -> int | None:
         try:

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
+from typing import Any, Literal
 
 from celery.worker import state
 from redis import RedisError
 
+from flaskiq.broker.outages import outages
 from flaskiq.broker.process import BEATS
 from flaskiq.runtime.pool.child import Spec, worn_from
 from flaskiq.runtime.pool.child_process import ChildProcess, pair
@@ -22,6 +23,7 @@ from flaskiq.runtime.pool.slots import Memory
 from flaskiq.runtime.pool.succession import Succession
 from flaskiq.runtime.pool.template import TemplateGoneError
 from flaskiq.settings.kinds import tidy
+from flaskiq.tally import Ends
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +41,17 @@ And, if it runs several jobs at once, the one that is to take over.
 
 PAUSE = 1.0
 """Seconds before a child that could not begin is replaced."""
+
+
+Departure = Literal["left", "killed", "crashed"]
+DEPARTURES: tuple[Departure, ...] = ("left", "killed", "crashed")
+"""How a child has ended: by itself, in order; by its node, for a limit or so; or otherwise."""
+
+
+def _departure(child: ChildProcess) -> Departure:
+    if child.code == 0:
+        return "left"
+    return "killed" if child.was_killed else "crashed"
 
 
 @dataclass(frozen=True)
@@ -84,6 +97,12 @@ class Children:
         self._ended: list[ChildProcess] = []
         self._to_renew: list[ChildProcess] = []
         self._executed = 0
+        self.ends: Counter[Ends] = Counter()
+        """The attempts that these and former children have counted; replaced, never changed."""
+        self.outages = 0
+        """How often these and former children could not reach Redis."""
+        self.gone: Counter[Departure] = Counter(dict.fromkeys(DEPARTURES, 0))
+        """How many have ended, and how."""
         self._ttl = ttl
         self._looked_at = self._spawns_from = self._beats_at = 0.0
         self._hub: Any = None
@@ -146,7 +165,11 @@ class Children:
             self.look()
 
     def _hear(self, child: ChildProcess) -> None:
-        state.total_count.update(child.hear())
+        heard = child.hear()
+        state.total_count.update(heard.totals)
+        if heard.ends:
+            self.ends = self.ends + heard.ends
+        self.outages += heard.outages
 
     def look(self) -> None:
         """Look after all of them once."""
@@ -189,6 +212,7 @@ class Children:
             for child in awake:
                 self._settlement.beat(str(child.identity), self._ttl)
         except (RedisError, OSError) as error:
+            outages.note()
             logger.debug("The node does not beat for its children: %s", error)
 
     # Those who end.
@@ -202,6 +226,7 @@ class Children:
             self._hub.remove_reader(child.wire.fileno())
         child.wire.close()
         self._executed += child.slots.executed
+        self.gone[_departure(child)] += 1
         if child.identity is None:
             # It could not even begin, and neither would the next.
             self._spawns_from = monotonic() + PAUSE
@@ -212,6 +237,7 @@ class Children:
             try:
                 moved = self._settlement.settle(child, is_counted=self._has_crashed(child))
             except (RedisError, OSError) as error:
+                outages.note()
                 logger.warning("The jobs of process %s wait for Redis: %s", child.pid, error)
                 return
             except Exception:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 import threading
 from base64 import b64decode
 from collections import Counter, deque
@@ -20,20 +21,22 @@ from typing import Any, NamedTuple
 
 from billiard.einfo import ExceptionInfo
 from celery import Celery, signals
-from celery.app.task import Context
 from celery.worker import state
 from redis import RedisError
 
 from flaskiq.broker import batches
 from flaskiq.broker.channel import Message
 from flaskiq.current import state_of
+from flaskiq.logs.telling import tell
 from flaskiq.message import (
     ATTEMPTS_HEADER,
     BATCH_HEADER,
     CRON_HEADER,
     ENQUEUED_AT_HEADER,
+    custom,
     read_envelope,
 )
+from flaskiq.runtime.ending import ending_of
 from flaskiq.runtime.pool.events import Events
 from flaskiq.runtime.pool.fetcher import Caught
 from flaskiq.runtime.pool.limits import SoftLimits, raise_in
@@ -41,15 +44,13 @@ from flaskiq.runtime.pool.local import LocalConsumer
 from flaskiq.runtime.pool.rates import Rates
 from flaskiq.runtime.pool.slots import Slots
 from flaskiq.runtime.request import JobRequest
+from flaskiq.runtime.told import outcome_of
 from flaskiq.store.flight import ADMITTED_HEADER, FLIGHT_HEADER, Flight
 from flaskiq.store.processes import Fetched
 from flaskiq.store.statistics import Running
 from flaskiq.tally import Ended
 
 logger = logging.getLogger(__name__)
-
-_KNOWN = frozenset({*vars(Context), "lang", "task", "argsrepr", "kwargsrepr", "compression"})
-"""Headers that are Celery's own (``Context._get_custom_headers`` in celery/app/task.py, 5.7)."""
 
 _STOCK_STRATEGY = "celery.worker.strategy:default"
 
@@ -221,7 +222,7 @@ class Executor:
         delivery = properties.get("delivery_info") or {}
         request = {
             # Celery's context would look for them in a way that costs as much as the rest.
-            "headers": {name: value for name, value in headers.items() if name not in _KNOWN},
+            "headers": custom(headers),
             **headers,
             **(embed or {}),
             "args": args,
@@ -258,6 +259,7 @@ class Executor:
             self._limits.end(thread)
             if outcome is None:
                 # Celery's tracer lets some through: what hooks reject, and errors in itself.
+                self._tell_bad_end(thread, headers, task)
                 self._end_badly(thread, envelope, task, (1, ExceptionInfo(internal=True), None))
                 return
         value, info, seconds, shown = outcome
@@ -296,6 +298,15 @@ class Executor:
         self._process.tally.note(ended)
         if BATCH_HEADER in own:
             batches.note(lambda: self._channel.store, own, headers["id"], "done")
+
+    def _tell_bad_end(self, thread: int, headers: dict[str, Any], task: Any) -> None:
+        """Write the line of a job whose tracer has raised what is being handled here."""
+        current, error = self.current[thread], sys.exc_info()[1]
+        ending, seconds = ending_of(task, error), time() - current.started
+        outcome = outcome_of(self._app, headers, current.caught.queue, ending, seconds, error)
+        level = logging.ERROR if ending == "dead" else logging.WARNING
+        words = "Task %s[%s] was ended outside of its own code: %r"
+        tell(logger, level, outcome, words, outcome.worker, outcome.job_id, error)
 
     def _end_badly(
         self, thread: int, envelope: dict[str, Any], task: Any, outcome: tuple[int, Any, Any]

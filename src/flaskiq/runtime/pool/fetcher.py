@@ -18,6 +18,7 @@ from redis import RedisError
 from redis.exceptions import NoScriptError
 
 from flaskiq.broker.fetch import Fetching
+from flaskiq.broker.outages import outages
 from flaskiq.broker.pace import MOST
 from flaskiq.broker.results import Outbox
 from flaskiq.runtime.pool.slots import Slots
@@ -165,6 +166,7 @@ class Fetcher:
                 removed = self._store.processes.acknowledge(self._process.id, acks)
                 self._channel.count_fenced(acks, removed)
         except (RedisError, OSError) as error:
+            outages.note()
             self._outbox.add(*results)
             self._hand.finish_again(acks)
             logger.warning("What is finished is told to Redis later: %s", error)
@@ -301,6 +303,7 @@ class Fetcher:
         if isinstance(error, NoScriptError):
             self._store.processes.load_fetch()
             return
+        outages.note()
         logger.warning("%s cannot fetch: %s", self._process.id, error)
         self._changed.wait(random.uniform(0, 2 * PAUSE))  # noqa: S311 - spreads the load
         self._changed.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Mapping
 from time import monotonic
 from typing import Any
@@ -14,13 +15,14 @@ from celery.worker import state
 from redis import RedisError
 
 from flaskiq.broker.connection import open_store
+from flaskiq.broker.outages import outages
 from flaskiq.broker.process import new_identity
 from flaskiq.runtime import revoked
 from flaskiq.runtime.pool import template
 from flaskiq.runtime.pool.autoscaler import NodeAutoscaler
 from flaskiq.runtime.pool.child import Spec
 from flaskiq.runtime.pool.child_process import ChildProcess
-from flaskiq.runtime.pool.children import Children, Lifetime
+from flaskiq.runtime.pool.children import Children, Departure, Lifetime
 from flaskiq.runtime.pool.consumer import NodeConsumer
 from flaskiq.runtime.pool.node_signals import NodeSignals
 from flaskiq.runtime.pool.settle import Books, Settlement
@@ -28,7 +30,7 @@ from flaskiq.runtime.pool.slots import Memory
 from flaskiq.runtime.pool.succession import Succession
 from flaskiq.runtime.pool.view import View
 from flaskiq.store.store import Store
-from flaskiq.tally import Tally
+from flaskiq.tally import Ends, Tally
 
 logger = logging.getLogger(__name__)
 
@@ -244,6 +246,7 @@ class FetchPool(_Pool):
         try:
             self.open_store().statistics.record(self._identity, batch, {}, self._ttl)
         except (RedisError, OSError) as error:
+            outages.note()
             logger.warning("What was counted is written later: %s", error)
         else:
             self._tally.confirmed()
@@ -266,6 +269,11 @@ class FetchPool(_Pool):
         self._children.renew()
 
     @property
+    def children(self) -> list[ChildProcess]:
+        """The processes of this node, as it sees them."""
+        return list(self._children)
+
+    @property
     def identities(self) -> set[str]:
         """The processes of this node."""
         return {child.identity for child in self._children if child.identity}
@@ -275,6 +283,7 @@ class FetchPool(_Pool):
         children = [w for w in self._children if identity in (None, w.identity)]
         for child in children:
             child.tell(quiet=True)
+            child.is_quiet = True
         return bool(children)
 
     def replace(self, identity: str) -> bool:
@@ -292,6 +301,21 @@ class FetchPool(_Pool):
     def busy(self) -> int:
         """How many jobs run."""
         return sum(len(child.executing()) for child in self._children)
+
+    @property
+    def ends(self) -> Counter[Ends]:
+        """The attempts that ended here since the node began, up to two seconds ago."""
+        return self._children.ends + self._tally.counted
+
+    @property
+    def outages(self) -> int:
+        """How often Redis was out of reach, for the node or for one of its children."""
+        return outages.number + self._children.outages
+
+    @property
+    def gone(self) -> Counter[Departure]:
+        """How many children have ended, and how."""
+        return self._children.gone
 
     @property
     def num_processes(self) -> int:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import logging
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from time import monotonic
 from typing import Any
 
 from billiard.einfo import ExceptionInfo
@@ -25,6 +27,7 @@ from flaskiq.broker.pace import Pace
 from flaskiq.message import read_envelope
 from flaskiq.runtime.pool.child_process import ChildProcess
 from flaskiq.runtime.request import JobRequest, settle
+from flaskiq.runtime.told import outcome_of, tell_interrupted
 from flaskiq.store.flight import FLIGHT_HEADER, Flight
 from flaskiq.store.place import Placed
 from flaskiq.store.store import Store
@@ -43,7 +46,9 @@ class Remains:
         self.store, self.id, self.tally = store, identity, tally
         self.hand, self.pace = Hand(), Pace()
         inflight = store.processes.inflight(identity)
-        self.jobs = {seq: Placed.unpack(value).message for seq, value in inflight.items()}
+        placed = {seq: Placed.unpack(value) for seq, value in inflight.items()}
+        self.jobs = {seq: each.message for seq, each in placed.items()}
+        self.queues = {seq: each.queue for seq, each in placed.items()}
         for seq in self.jobs:
             self.hand.hold(str(seq), seq)
 
@@ -142,7 +147,7 @@ class Settlement:
 
     def _settle(self, child: ChildProcess, remains: Remains, *, is_counted: bool) -> Counter[str]:
         moved: Counter[str] = Counter()
-        executing = {each.seq for each in child.executing()}
+        executing = {each.seq: each for each in child.executing()}
         waiting = []
         for seq in sorted(remains.jobs):
             if child.slots.has_finished(seq):
@@ -158,13 +163,15 @@ class Settlement:
                 self._end(remains, seq, partial(_lose, code=child.code))
                 moved["ran, and counted"] += 1
             else:
+                if seq in executing:
+                    self._tell_interrupted(remains, seq, monotonic() - executing[seq].started)
                 waiting.append(seq)
         remains.put_back(waiting)
         moved["back to the front"] += len(waiting)
         moved["lost"] += self._end_early(child, remains, executing)
         return +moved
 
-    def _end_early(self, child: ChildProcess, remains: Remains, executing: set[int]) -> int:
+    def _end_early(self, child: ChildProcess, remains: Remains, executing: Collection[int]) -> int:
         """End the jobs that were acknowledged before they ran, and so never run again."""
         ended = [seq for seq in child.early if seq in executing and seq not in child.revoked]
         for seq in ended:
@@ -175,6 +182,13 @@ class Settlement:
             )
             self._end(remains, seq, end)
         return len(ended)
+
+    def _tell_interrupted(self, remains: Remains, seq: int, seconds: float) -> None:
+        with suppress(ValueError, KeyError):  # nobody can read it, so it has not run
+            headers = read_envelope(remains.jobs[seq])["headers"]
+            queue = remains.queues[seq]
+            told = outcome_of(self._books.app, headers, queue, "requeued", seconds)
+            tell_interrupted(told)
 
     def _end(self, remains: Remains, seq: int, end: Callable[[HeldRequest], Any]) -> None:
         raw = remains.jobs[seq]

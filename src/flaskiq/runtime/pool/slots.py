@@ -20,8 +20,8 @@ RING = 4096
 _SHARED = 8 + 8 * PLACES
 """Bytes that all children share, at the end: the clock and the rates."""
 
-_HEADER, _SLOT = 2, 3
-_EXECUTED, _RSS = 0, 1
+_HEADER, _SLOT = 3, 3
+_EXECUTED, _RSS, _LOOKED = 0, 1, 2
 
 
 class Execution(NamedTuple):
@@ -117,6 +117,15 @@ class Slots:
                     Execution(thread, word - 1, self._floats[at + 1], self._floats[at + 2])
                 )
         return found
+
+    def note_look(self, now: float) -> None:
+        """Note that the child looks after its threads, and when, of the monotonic clock."""
+        self._floats[_LOOKED] = now
+
+    @property
+    def looked_at(self) -> float:
+        """When it last did; 0 if it never has."""
+        return float(self._floats[_LOOKED])
 
     def measure(self, rss: int) -> None:
         """Note how large the child is, in bytes."""

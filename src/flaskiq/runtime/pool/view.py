@@ -16,6 +16,7 @@ from celery.worker import state
 
 from flaskiq.runtime.pool.child_process import ChildProcess
 from flaskiq.runtime.pool.settle import Books, HeldRequest, Remains
+from flaskiq.runtime.told import tell_terminated
 
 
 class View:
@@ -84,6 +85,7 @@ class ShownRequest(HeldRequest):
             self._announce_revoked("terminated", True, signal, False)
         elif self._view.end(self._child, self.seq):
             self._note("cancelled")
+            tell_terminated(self.so_far("cancelled"))
             self._announce_revoked("terminated", True, signal, False)
 
     def cancel(self, *_: Any, **__: Any) -> None:

@@ -3,15 +3,15 @@
 -- most 1,000 of each in one call.
 --
 -- KEYS  1 facts of the process   2 its running jobs   3 counts since the beginning   4 of the day
---       5 of the minute   6 finished jobs by time   7 their records
+--       5 of the minute   6 finished jobs by time   7 their records   8 series since the beginning
 -- ARGV  1 number of the batch, '' for none   2 milliseconds that the running jobs are kept
 --       3 seconds that counts of a day are kept   4 of a minute
 --       5 how many finished jobs are kept   6 how many seconds
---       7 number of running jobs   8 of counts   9 of run times   10 of finished jobs
---       11... running: id, record   counts: field, number   run times: the same
+--       7 number of running jobs   8 of counts   9 of run times   10 of series   11 of finished jobs
+--       12... running: id, record   counts: field, number   run times, series: the same
 --             finished: id, time, record
 -- Returns 1, or 0 if the batch was recorded before
-local next = 11
+local next = 12
 local function pair()
   next = next + 2
   return ARGV[next - 2], ARGV[next - 1]
@@ -35,11 +35,14 @@ end
 for _ = 1, ARGV[9] do
   redis.call('HINCRBY', KEYS[5], pair())
 end
+for _ = 1, ARGV[10] do
+  redis.call('HINCRBY', KEYS[8], pair())
+end
 redis.call('EXPIRE', KEYS[4], ARGV[3])
 redis.call('EXPIRE', KEYS[5], ARGV[4])
 
 local times, records = {}, {}
-for i = 1, 2 * ARGV[10], 2 do
+for i = 1, 2 * ARGV[11], 2 do
   local id, at = pair()
   times[i], times[i + 1], records[i], records[i + 1] = at, id, id, ARGV[next]
   next = next + 1
