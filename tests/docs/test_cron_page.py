@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from page import scripts
 from processes import Project
 
 PAGE = (Path(__file__).parents[2] / "docs/cron.md").read_text()
@@ -35,3 +36,13 @@ def test_a_command_prints_what_the_page_says(project: Project, command: str, pri
 def test_there_are_commands_for_both_changes_of_a_year() -> None:
     days = ("2026-03-29", "2026-10-25")
     assert [day in printed for day, (_, printed) in zip(days, SESSIONS, strict=True)] == [True] * 2
+
+
+def test_the_python_of_the_page_runs(project: Project) -> None:
+    """The entries of the second block are in the schedule of the app of the first."""
+    entries = scripts("cron.md")
+    assert len(entries) == 1
+    app = "from flask import Flask; from flaskiq import Flaskiq; app = Flask(__name__)"
+    shown = "print(sorted(Flaskiq(app).celery.conf.beat_schedule))"
+    done = project.python(f"{app}\n{entries[0].code}\n{shown}")
+    assert done == "['ping', 'vacuum']"

@@ -1,8 +1,8 @@
 """The pages of docs/ say what is so: their Python runs, their links lead somewhere.
 
-A Python block whose first line is ``# path/to/file.py`` is that file of the page's project. Any
-other ``python`` block is complete in itself; where each ``print`` carries its output as a comment,
-the outputs are compared. A ``python fragment`` needs something around it, and is only compiled.
+A ``python`` block that is no file is complete in itself; where each ``print`` carries its output as
+a comment, the outputs are compared. A ``python fragment`` is only compiled. Which test runs which
+block says ``test_every_block.py``.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import json
 import re
 import shutil
 import signal
+import sys
+import sysconfig
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from page import COMMANDS, FENCE, PAGES, ROOT, Block, Terminal, blocks, run, scripts, write
 from processes import Process, Project
 from servers import Server, free_port
 from waiting import until
@@ -25,69 +27,6 @@ from waiting import until
 from flaskiq import Worker, options
 from flaskiq.cron.expression import CronExpression
 from flaskiq.setter import CallOptions
-
-ROOT = Path(__file__).parents[2]
-PAGES = {
-    path.name: path.read_text() for path in (ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")))
-}
-
-FENCE = re.compile(r"^```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
-FILE = re.compile(r"# ([\w/]+\.py)\n")
-PRINTED = re.compile(r"^print\(.*\)  # (.*)$", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class Block:
-    """One fenced block of a page."""
-
-    page: str
-    line: int
-    info: str
-    code: str
-
-    def __str__(self) -> str:
-        return f"{self.page}:{self.line}"
-
-    @property
-    def file(self) -> str | None:
-        """The file that it is, if it is one."""
-        match = FILE.match(self.code) if self.info == "python" else None
-        return match[1] if match else None
-
-
-def blocks(page: str, section: str = "") -> list[Block]:
-    """Return the blocks of a page, or of one of its sections."""
-    text = PAGES[page]
-    start = text.index(f"\n## {section}\n") if section else 0
-    end = text.find("\n## ", start + 1) if section else len(text)
-    return [
-        Block(page, text.count("\n", 0, match.start()) + 1, match[1], match[2])
-        for match in FENCE.finditer(text)
-        if start <= match.start() < (end if end > 0 else len(text))
-    ]
-
-
-def scripts(page: str, section: str = "") -> list[Block]:
-    """Return the blocks that run by themselves."""
-    return [b for b in blocks(page, section) if b.info == "python" and b.file is None]
-
-
-def write(project: Project, page: str, section: str = "") -> None:
-    """Write the files of a page into a project."""
-    files = [block for block in blocks(page, section) if block.file]
-    assert len({block.file for block in files}) == len(files), "a file is shown twice"
-    for block in files:
-        project.write(str(block.file), block.code)
-
-
-def run(project: Project, script: Block, before: str = "") -> None:
-    """Run a block in a process of its own and compare what it prints with what it says."""
-    done = project.python_result(f"{before}\n{script.code}")
-    assert done.returncode == 0, f"{script}\n{done.stderr}"
-    expected = PRINTED.findall(script.code)
-    if expected:
-        assert done.stdout.splitlines() == expected, str(script)
-
 
 # The pages as text
 
@@ -152,12 +91,30 @@ def test_the_cron_expressions_of_the_page_are_accepted() -> None:
         CronExpression(text.strip("`"))
 
 
+def typed(page: str, section: str = "") -> list[Block]:
+    """Return the blocks that are typed at a terminal."""
+    return [block for block in blocks(page, section) if block.info in COMMANDS]
+
+
 # settings.md
 
 
 @pytest.mark.parametrize("script", scripts("settings.md"), ids=str)
 def test_settings_run(tmp_path: Path, script: Block) -> None:
     run(Project(tmp_path, {}), script)
+
+
+# README.md
+
+
+def test_the_calls_of_the_readme_run(project: Project) -> None:
+    app, calls = scripts("README.md")
+    project.write("app.py", app.code)
+    project.write("celery_app.py", "from app import flaskiq; celery_app = flaskiq.celery")
+    project.worker("celery_app")
+    run(
+        project, calls, "from datetime import datetime; from app import *; app.app_context().push()"
+    )
 
 
 # quickstart.md
@@ -187,9 +144,33 @@ def test_from_an_empty_folder_to_a_job_that_ran(project: Project) -> None:
             }
 
         until(done, f"the job\n{dev.output}")
+        *_, enqueue, ask = [
+            b for b in blocks("quickstart.md", "From an empty folder") if b.info == "sh"
+        ]
+        shown = re.findall(r"/jobs/([\w-]+)", ask.code)[0]
+        terminal = Terminal(project, {"localhost:8080": f"127.0.0.1:{port}", shown: job["job_id"]})
+        assert '{"job_id":' in terminal.type(enqueue)
+        assert '"result":"Welcome, Ada"' in terminal.type(ask).replace(": ", ":")
+        terminal.end()
     finally:
         dev.send(signal.SIGINT)
         dev.wait()
+
+
+def test_the_installation_is_as_the_page_says(project: Project) -> None:
+    """Without a network: what pip would fetch is there already, as this test's Python has it."""
+    python3 = project.write(
+        "bin/python3",
+        f"""#!/bin/sh
+{sys.executable} "$@" && echo {sysconfig.get_path("purelib")} > \
+    .venv/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages/of_the_test.pth
+""",
+    )
+    python3.chmod(0o755)
+    install = blocks("quickstart.md", "From an empty folder")[0]
+    terminal = Terminal(project)
+    assert "Requirement already satisfied: flaskiq[dev]" in terminal.type(install)
+    terminal.end()
 
 
 def test_in_a_flask_app_that_you_have(project: Project) -> None:
@@ -241,6 +222,83 @@ def test_the_page_about_the_dashboard_runs(project: Project) -> None:
     write(project, "dashboard.md")
     for script in scripts("dashboard.md"):
         run(project, script, "from flask import Flask; from flaskiq import Flaskiq")
+
+
+def test_the_addresses_of_the_dashboard_answer(project: Project) -> None:
+    project.write("app.py", scripts("dashboard.md")[0].code)
+    port = str(free_port())
+    web = project.start("flask", "--app", "app", "run", "--port", port, FLASKIQ_ENV="development")
+    web.wait_for("Running on")
+    terminal = Terminal(project, {"localhost:5000": f"127.0.0.1:{port}"})
+    (block,) = typed("dashboard.md")
+    printed = [line for line in terminal.type(block).splitlines() if line.startswith("{")]
+    queues, jobs, act = map(json.loads, "".join(printed).replace("}{", "}\n{").splitlines())
+    assert "queues" in queues
+    assert jobs["total"] == 0
+    assert act["act"] == "retry"
+    terminal.end()
+
+
+# What stays until Ctrl-C
+
+APP = """
+from celery import Celery
+from flask import Flask
+from flaskiq import Flaskiq
+flask_app = Flask(__name__)
+celery_app = Flaskiq(flask_app).celery
+"""
+
+STOCK_APP = """
+import os
+from celery import Celery
+app = Celery(broker=os.environ["CELERY_BROKER_URL"])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("page", "section"),
+    [
+        ("quickstart.md", "In a Flask app that you have"),
+        ("quickstart.md", "With a Celery app that you have"),
+        ("workers.md", "Local set-up"),
+        ("compatibility.md", "A stock worker"),
+        ("configuration.md", "CELERY_WORKER_OPTS"),
+        ("configuration.md", "Flower"),
+    ],
+)
+def test_the_programs_of_a_section_start(project: Project, page: str, section: str) -> None:
+    project.write("celery_app.py", APP)
+    project.write("stock_app.py", STOCK_APP)
+    write(project, page, section)
+    terminal = Terminal(project)
+    of_the_cli_page = {command for block in typed("cli.md") for command in block.commands}
+    for block in typed(page, section):
+        terminal.type(block, elsewhere=of_the_cli_page)
+    terminal.end()
+
+
+# logs.md, kubernetes.md
+
+
+@pytest.mark.slow
+def test_what_is_said_of_logs_runs(project: Project) -> None:
+    project.write("celery_app.py", APP)
+    project.write("worker.log", "ERROR Task shop.Add[8df3] succeeded in 0.0017s: 3\n")
+    for script in scripts("logs.md"):
+        run(project, script)
+    terminal = Terminal(project)
+    for block in typed("logs.md"):
+        terminal.type(block)
+    terminal.end()
+
+
+def test_a_password_is_made(project: Project) -> None:
+    terminal = Terminal(project)
+    for block in typed("kubernetes.md", "Deploy"):
+        assert re.search(r"password=[0-9a-f]{48}\n", terminal.type(block))
+    terminal.end()
 
 
 # workers.md
@@ -336,3 +394,23 @@ def test_redis_shows_the_worker_and_what_it_has_in_hand(
         (process,) = client.smembers("flaskiq:processes")
         until(lambda: client.hlen(f"flaskiq:inflight:{process}") == 1, "the worker has it in hand")
     assert look(server)["LLEN default"] == 0
+
+
+@pytest.mark.slow
+def test_the_commands_about_redis_and_celery_run(
+    guide: Project, worker: Process, server: Server
+) -> None:
+    job_id = guide.python(
+        "import celery_app; from workers.arithmetic import Add;"
+        "job = Add.perform_async(1, 2); job.get(timeout=20); print(job.id)"
+    )
+    with server.client() as client:
+        (process,) = client.smembers("flaskiq:processes")
+    unasked = {"purge -Q": "purge --force -Q"}  # nobody is there to answer
+    terminal = Terminal(guide, {"<process>": process, "<job id>": job_id, **unasked})
+    for section in ("Redis", "Celery"):
+        (block,) = typed("workers.md", section)
+        assert job_id in terminal.type(block)
+    (block,) = typed("redis.md")
+    terminal.type(block)
+    terminal.end()
