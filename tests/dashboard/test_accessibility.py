@@ -13,11 +13,12 @@ from processes import Project
 from servers import Server, free_port, required
 from waiting import until
 
+pytestmark = pytest.mark.slow  # a browser, a minute in all
+
 FILL = """
 from flaskiq.dev.demo.app import create_app
 from flaskiq.dev.demo.traffic import fill
 
-pytestmark = pytest.mark.slow  # a browser, a minute in all
 
 with create_app().app_context():
     fill()

@@ -54,6 +54,7 @@ def fixtures(module: str, lib: Path) -> Fixtures:
 
     @pytest.fixture
     def jobs(own_app: ModuleType, store: redis.Redis) -> Iterator[ModuleType]:
+        own_app.celery_app.set_current()  # canvas asks for it, and another test may have one, too
         with own_app.app.app_context():
             yield own_app
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -64,6 +65,8 @@ def start_logged(own_server: Server, logs_project: Project) -> StartLogged:
     def start(*options: str, **env: str) -> Process:
         with own_server.client() as client:
             client.flushall()
+        # A worker that another test has killed is spoken of.
+        shutil.rmtree(logs_project.folder / ".flaskiq", ignore_errors=True)
         quick = ("--without-mingle", "--without-gossip", "--concurrency=2")
         process = logs_project.start("flaskiq", "worker", "start", *quick, *options, **env)
         process.wait_for(" ready.")
