@@ -13,6 +13,8 @@ import pytest
 
 from flaskiq.settings.table import TABLE
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SECRETS = {"REDIS_PASSWORD": "staged-redis", "FLOWER_BASIC_AUTH": "ops:staged-flower"}
 PROGRAMS = ("web", "worker", "beat", "flower")

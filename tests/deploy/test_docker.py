@@ -19,6 +19,8 @@ from processes import Process, Project
 from servers import free_port
 from waiting import until
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 INSTRUCTIONS = instructions(ROOT / "Dockerfile")

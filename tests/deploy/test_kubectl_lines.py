@@ -19,6 +19,8 @@ import pytest
 import yaml
 from manifests import Manifests, Object, kubectl
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 OF_AN_ENVIRONMENT = r"""

@@ -21,6 +21,8 @@ from servers import Server, required
 from flaskiq.metrics import metric
 from flaskiq.settings.table import NAMES
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 VERSIONS = ("1.30", "1.37")
 """The oldest Kubernetes whose schemas the manifests are held against, and the newest."""

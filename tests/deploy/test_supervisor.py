@@ -17,6 +17,8 @@ from waiting import until
 
 from flaskiq.settings.table import TABLE
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "supervisor/flaskiq.conf"
 

@@ -14,6 +14,8 @@ from servers import Server
 
 from flaskiq.health import scheduler as health
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def beat(start: Callable[..., Asked]) -> Iterator[Asked]:

@@ -17,6 +17,8 @@ from celery import Celery
 from servers import Server
 from waiting import until
 
+pytestmark = pytest.mark.slow
+
 SEEN_WITHIN = 15
 """Seconds: two heartbeat TTLs of 2 s, and much patience with the machine."""
 

@@ -12,6 +12,8 @@ from processes import Project
 
 from flaskiq.logs.forms import MOST, TRACEBACK_MOST
 
+pytestmark = pytest.mark.slow
+
 
 def test_each_outcome_is_one_line(pool: str, logged: Logged) -> None:
     found = {job: [line["outcome"] for line in logged.told(job)] for job in POOLS[pool]}

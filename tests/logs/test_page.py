@@ -13,6 +13,8 @@ import pytest
 from logged import Logged
 from waiting import until
 
+pytestmark = pytest.mark.slow
+
 PAGE = (Path(__file__).parents[2] / "docs/logs.md").read_text()
 
 

@@ -15,6 +15,8 @@ from waiting import until
 
 from flaskiq.message import read_envelope
 
+pytestmark = pytest.mark.slow
+
 LIB = Path(__file__).parent / "lib"
 
 ORDER = (

@@ -17,6 +17,8 @@ from waiting import until
 
 from flaskiq.metrics.metric import WORKER
 
+pytestmark = pytest.mark.slow
+
 ATTEMPTS = {
     ("metrics_app.Add", "default", "done"): 40,
     ("metrics_app.Ends", "low", "done"): 3,
