@@ -16,6 +16,7 @@ from processes import Process
 from redis import Redis
 from waiting import until
 
+from flaskiq import api
 from flaskiq.chords import Verdict, check_stuck_chords, watched
 from flaskiq.chords import chord as look
 from flaskiq.chords import chords as unfinished
@@ -29,11 +30,14 @@ CHORDS, PARTS = 200, 20
 def test_two_hundred_chords_under_kills(jobs: ModuleType, store: Redis, start: Start) -> None:
     """Each body is enqueued once; it runs again only where its process was killed."""
     watch = {"FLASKIQ_CHORD_WATCH": "2"}
+    default = api.Queue("default")
+    default.pause()  # all chords are there when the first process is killed
     workers = [start("-c", "2", name=f"worker{number}", **watch) for number in range(2)]
     bodies = {}
     for number in range(CHORDS):
         parts = group(jobs.Slow.s(n) for n in range(PARTS))
         bodies[number] = chord(parts, jobs.Collect.s(f"{number}"))()
+    default.unpause()
     chances, killed = random.Random(26), set()
     for kills in range(10):
         until(lambda: _bodies(store) >= (kills + 1) * CHORDS // 14, "it goes on", 60)  # noqa: B023

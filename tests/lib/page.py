@@ -241,6 +241,9 @@ class Terminal:
             return self._shell.run(self._here(command), str(block))
         process = self.start(command)
         process.send(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):  # Flower may say that it is there too early
+            process.wait(15)
+        process.send(signal.SIGINT)
         code = process.wait()
         # Stock Celery ends a warm shutdown by Ctrl-C with 1, one by TERM with 0.
         ended = (0, 1, 130) if command.startswith("celery ") else (0, 130)

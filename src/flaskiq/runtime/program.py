@@ -49,6 +49,7 @@ def install(celery: Celery, settings: Settings) -> None:
         ["--log-format"],
         type=click.Choice(("text", "json")),
         help="The form of the log (FLASKIQ_LOG_FORMAT).",
+        allow_from_autoenv=False,  # CELERY_WORKER_LOG_FORMAT is the form of a line
         expose_value=False,
         callback=partial(_set_log_format, celery),
     )
