@@ -113,7 +113,7 @@ def test_the_text_is_counted_by_what_counts_celery_s(
     assert [tenant for job_id, _, tenant in lines if job_id == mine.id] == [
         " [organization_id=acme]"
     ]
-    assert "4000" not in worker.output, "results are hidden"
+    assert {result for _, result, _ in lines} == {", ..."}, "results are hidden"
     (tmp_path / "worker.log").write_text(worker.output)
     counting = block("sh", "grep").splitlines()[0]
     counted = subprocess.run(
