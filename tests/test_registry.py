@@ -194,6 +194,7 @@ def test_an_abstract_base_is_not_a_job(app: Project) -> None:
     assert printed == "['workers.family.Child']"
 
 
+@pytest.mark.slow
 def test_a_cron_worker_fires_under_a_real_beat_on_its_slot(
     app: Project, store: redis.Redis
 ) -> None:

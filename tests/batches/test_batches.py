@@ -198,6 +198,7 @@ def test_a_batch_in_the_block_of_another(jobs: ModuleType, store: Redis, start: 
 
 def test_cancelled(jobs: ModuleType, store: Redis, start: Start) -> None:
     start("-c", "1")
+    until(lambda: jobs.celery_app.control.ping(timeout=0.5), "it listens to what is revoked")
     with batch_of(jobs) as batch:
         jobs.Hold.perform_async("hold")
         jobs.Do.perform_bulk([(n,) for n in range(10)])

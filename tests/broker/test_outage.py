@@ -13,6 +13,8 @@ from processes import Process, Project
 from servers import Server
 from waiting import until
 
+pytestmark = pytest.mark.slow
+
 LIB = str(Path(__file__).parents[1] / "lib")
 
 

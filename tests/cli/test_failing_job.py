@@ -10,6 +10,8 @@ from command import Command
 from processes import Project
 from waiting import until
 
+pytestmark = pytest.mark.slow
+
 HOUR = 3600
 
 APP = """

@@ -14,6 +14,8 @@ from waiting import until
 
 from flaskiq import api
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_job_from_its_call_to_its_end(
     command: Command, sample: ModuleType, start_worker: StartWorker

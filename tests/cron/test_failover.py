@@ -19,6 +19,8 @@ from processes import Process, Project
 from servers import Server
 from waiting import until
 
+pytestmark = pytest.mark.slow
+
 LIB = str(Path(__file__).parent / "lib")
 sys.path.append(LIB)
 
