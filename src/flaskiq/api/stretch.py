@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from flaskiq.api.job_record import JobRecord
 
-PAGE = 25
+PAGE = 20
 """Jobs on a page."""
 
 LOOKED_AT = 5_000

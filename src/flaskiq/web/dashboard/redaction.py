@@ -44,6 +44,7 @@ class ShownJob:
 
     def __init__(self, job: JobRecord) -> None:
         self._job = job
+        self._hook = _hook()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._job, name)
@@ -77,11 +78,10 @@ class ShownJob:
 
     def show(self, what: str, value: Any) -> Any:
         """Return what may be shown of a value; where the hook fails it is nothing."""
-        hook = _hook()
-        if hook is None or value is None:
+        if self._hook is None or value is None:
             return value
         try:
-            return hook(what, value, self._job)
+            return self._hook(what, value, self._job)
         except Exception:
             logger.exception("FLASKIQ_DASHBOARD_REDACT has failed; %s is hidden", what)
             return HIDDEN

@@ -49,6 +49,8 @@ def context() -> dict[str, Any]:
     return {
         "tabs": TABS,
         "numbers": found and _numbers(found),
+        # Of a link in each row url_for would be a fifth of what the row costs.
+        "jobs_url": url_for("flaskiq.job", job_id="-")[:-1],
         "asset": address,
         "nonce": g.flaskiq_nonce,
         "token_name": TOKEN,
