@@ -119,6 +119,7 @@ class Batch:
             self._end_eagerly()
         else:
             self._enqueue(jobs)
+            current.enqueued()
 
     def collect(self, worker: type[Worker], jobs: Sequence[Job]) -> None:
         """Take jobs that are enqueued within the block."""

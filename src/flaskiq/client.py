@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from flaskiq.current import collecting
+from flaskiq import current
 from flaskiq.direct import BULK_SIZE, Direct
 from flaskiq.results import JobResults
 
@@ -68,7 +68,7 @@ class Client:
                 the failed one have been enqueued.
         """
         task = self._registry.task_of(worker)
-        block = collecting.get()
+        block = current.collecting.get()
         if block is not None:
             block.collect(worker, jobs)
             return JobResults([job.id for job in jobs], partial(_result, task))
@@ -82,9 +82,9 @@ class Client:
         if parent is not None:
             for result in results:
                 parent.add_trail(result)
-        if pushed == len(jobs):
-            return results
-        return [*results, *self._publish(task, jobs[pushed:])]
+        others = self._publish(task, jobs[pushed:]) if pushed < len(jobs) else []
+        current.enqueued()
+        return [*results, *others] if others else results
 
     def _publish(self, task: Task[..., Any], jobs: Sequence[Job]) -> list[AsyncResult[Any]]:
         if len(jobs) == 1:

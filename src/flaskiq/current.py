@@ -83,7 +83,29 @@ class Collects(Protocol):
 collecting: ContextVar[Collects | None] = ContextVar("flaskiq.collecting", default=None)
 """Who takes the jobs that are enqueued here, None for Redis."""
 
+
+class Elsewhere(Protocol):
+    """Where the jobs of a context live, if not in the Redis of their app (``flaskiq.testing``)."""
+
+    def adopt(self, celery: Celery) -> None:
+        """Take the jobs of an app from now on."""
+
+    def store_of(self, celery: Celery) -> Store:
+        """The store of an app."""
+
+    def act(self) -> None:
+        """Hear that something may have been enqueued."""
+
+
+elsewhere: ContextVar[Elsewhere | None] = ContextVar("flaskiq.elsewhere", default=None)
+"""Where the jobs of this context live, None for Redis."""
+
 _states: WeakSet[State] = WeakSet()
+
+
+def states() -> list[State]:
+    """Return the Flaskiq of each app of this process."""
+    return list(_states)
 
 
 def remember(state: State) -> bool:
@@ -106,6 +128,13 @@ def state_of(celery: Celery) -> State | None:
 def count() -> int:
     """How many apps of this process have a Flaskiq."""
     return len(_states)
+
+
+def enqueued() -> None:
+    """Tell whoever keeps the jobs of this context elsewhere that there may be new ones."""
+    here = elsewhere.get()
+    if here is not None:
+        here.act()
 
 
 def state() -> State:

@@ -11,7 +11,8 @@
     ├── TenantError            a job has no tenant, and its Worker says ``tenant_required``
     ├── ServerError            the Redis server is too old
     ├── ContextError           no app, several apps or no job where one is needed
-    └── ResultsDisabledError   ``.get()`` on a job whose result is not kept
+    ├── ResultsDisabledError   ``.get()`` on a job whose result is not kept
+    └── ModeError              what a mode of ``flaskiq.testing`` does not have, or none is active
 """
 
 from __future__ import annotations
@@ -74,6 +75,10 @@ class ContextError(FlaskiqError, RuntimeError):
 
 class ResultsDisabledError(FlaskiqError, RuntimeError):
     """The result of this job is not kept, so waiting for it would never end."""
+
+
+class ModeError(FlaskiqError, RuntimeError):
+    """A test asks for what its mode (``flaskiq.testing``) does not have, or is in none."""
 
 
 def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:

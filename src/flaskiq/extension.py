@@ -142,7 +142,12 @@ class Flaskiq:
             make_task=partial(worker_task, celery, curve=settings["FLASKIQ_RETRY_CURVE"]),
             on_register=partial(entry.add, celery, tenancy),
         )
-        opened = cache(partial(open_store, celery, PATIENCE))
+        in_redis = cache(partial(open_store, celery, PATIENCE))
+
+        def opened() -> Store:
+            here = current.elsewhere.get()
+            return in_redis() if here is None else here.store_of(celery)
+
         sessions = Sessions(app, settings)
         state = AppState(
             app=app,
@@ -160,6 +165,8 @@ class Flaskiq:
         current.attach(celery, state)
         if current.remember(state):
             celery.set_default()
+        if (here := current.elsewhere.get()) is not None:
+            here.adopt(celery)
         self._mount_dashboard(app, settings)
 
     def _mount_dashboard(self, app: Flask, settings: Settings) -> None:

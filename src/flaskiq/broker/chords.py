@@ -103,7 +103,7 @@ class NotesChords(_Backend):
         if not chord_id or not request.id or flaskiq is None:
             super().on_chord_part_return(request, state, result, propagate, **options)
             return
-        if state in states.PROPAGATE_STATES and _takes_errors(request.chord):
+        if state in states.PROPAGATE_STATES and takes_errors(request.chord):
             state, result = states.SUCCESS, error_value(request.id, result)
 
         def count() -> None:
@@ -210,7 +210,7 @@ def at_most(limit: int | None) -> Iterator[None]:
         limiting.reset(token)
 
 
-def _takes_errors(body: Mapping[str, Any]) -> bool:
+def takes_errors(body: Mapping[str, Any]) -> bool:
     return bool(((body.get("options") or {}).get("headers") or {}).get(ERRORS_HEADER))
 
 

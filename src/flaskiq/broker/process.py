@@ -61,6 +61,7 @@ class Process:
         with self._lock:
             if self._thread is not None:
                 return
+            self.is_stopping = self.is_quiet = False
             require_floor(self.store.client)
             self._feel(self.store.processes.register(self.id, self.ttl, self._facts()))
             self._thread = threading.Thread(

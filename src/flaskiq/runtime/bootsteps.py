@@ -88,8 +88,9 @@ class Loops(bootsteps.StartStopStep):
         self._loops = shared_loops(app, partial(open_store, app))
         for loop in self._loops:
             loop.start()
-        arm_on_shutdown(float(app.conf.broker_transport_options["shutdown_timeout"]))
-        install_quiet(lambda: worker.consumer)
+        if current_thread() is main_thread():  # else the program is not the worker's to end
+            arm_on_shutdown(float(app.conf.broker_transport_options["shutdown_timeout"]))
+            install_quiet(lambda: worker.consumer)
 
     def stop(self, worker: Any) -> None:
         """Stop them; running jobs end after this, and then the channel takes its leave."""

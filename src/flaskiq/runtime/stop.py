@@ -87,9 +87,7 @@ def push_back_all(process: Process) -> int:
 
 def install_quiet(consumer_of: Any) -> None:
     """Let TSTP stop the fetching; running jobs go on, and the program stays until TERM."""
-
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTSTP, lambda *_: quiet(consumer_of()))
+    signal.signal(signal.SIGTSTP, lambda *_: quiet(consumer_of()))
 
 
 def quiet(consumer: Any) -> None:

@@ -100,13 +100,16 @@ class JobSet:
         found = zip(job_ids, values, strict=True)
         return {job_id: Placed.unpack(value) for job_id, value in found if value}
 
-    def reschedule(self, job_id: str, at: float) -> bool:
-        """Change when a job is due; return whether it is there."""
+    def reschedule(
+        self, job_id: str, at: float, change: Callable[[bytes], bytes] | None = None
+    ) -> bool:
+        """Change when a job is due, and its message in other ways; return whether it is there."""
         value = self._client.hget(self._jobs, job_id)
         if value is None:
             return False
         placed = Placed.unpack(value)
-        changed = placed._replace(message=ready_since(placed.message, at)).pack()
+        message = change(placed.message) if change else placed.message
+        changed = placed._replace(message=ready_since(message, at)).pack()
         keys = [self._zset, self._jobs, self._keys.promoter]
         return bool(self._reschedule(keys, [job_id, value, at, changed]))
 

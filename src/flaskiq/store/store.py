@@ -82,6 +82,10 @@ class Store:
         """Wait until a job is due before all others, or ``timeout`` seconds."""
         self.client.brpop([self.keys.promoter], timeout)
 
+    def wake_promoter(self) -> None:
+        """End the wait of a promoter."""
+        self.client.lpush(self.keys.promoter, 1)
+
     def now(self) -> float:
         """The time of the server, in seconds since the epoch."""
         seconds, microseconds = self.client.time()
@@ -118,6 +122,18 @@ class Store:
             self.processes.live.reading(), self.processes.lost.reading()
         )
         return (yield from self.seek_in_flight(sorted(live | lost), job_id))
+
+    def unsettled(self, queues: Sequence[str]) -> int:
+        """How many jobs are ready, in flight or due, at one instant."""
+        held = sorted(self.processes.live() | self.processes.lost())
+        with self.client.pipeline(transaction=True) as pipe:
+            for name in (each for queue in queues for each in self.keys.lists(queue)):
+                pipe.llen(name)
+            for process in held:
+                pipe.hlen(self.keys.inflight(process))
+            for name in ("scheduled", "retry"):
+                pipe.zcount(self.keys[name], "-inf", time.time())
+            return sum(pipe.execute())
 
     def seek_in_flight(
         self, processes: Sequence[str], job_id: str

@@ -6,6 +6,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable
+from contextvars import copy_context
 
 from redis import RedisError
 
@@ -26,7 +27,13 @@ class Loop:
     def __init__(self, open_store: Callable[[], Store]) -> None:
         self._open_store = open_store
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"flaskiq-{self.name}", daemon=True)
+        # As its worker, it may be in the context of a test (current.elsewhere).
+        self._thread = threading.Thread(
+            target=copy_context().run,
+            args=(self._run,),
+            name=f"flaskiq-{self.name}",
+            daemon=True,
+        )
 
     def start(self) -> None:
         """Start the thread."""

@@ -1,0 +1,1 @@
+"""A broker and a result backend in the memory of a test: what lies in Redis otherwise."""

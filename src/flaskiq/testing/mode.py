@@ -1,0 +1,194 @@
+"""Mode: what becomes of the jobs that are enqueued within a block of a test."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from datetime import timedelta
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from flaskiq import current
+from flaskiq.errors import ModeError
+from flaskiq.testing import under_test
+
+if TYPE_CHECKING:
+    from celery import Celery, Task
+    from typing_extensions import Self
+
+    from flaskiq.moments import Delay
+    from flaskiq.store.store import Store
+    from flaskiq.testing.enqueued import EnqueuedJob
+    from flaskiq.worker import Worker
+
+    Target = type[Worker] | Task[..., Any] | str
+    """A Worker, a plain task, or the name of one."""
+
+DecoratedT = TypeVar("DecoratedT", bound=Callable[..., Any])
+
+
+class Mode(ABC):
+    """A context manager, and a decorator of functions, of coroutine functions and of test classes.
+
+    ::
+
+        with fake():
+            ...
+
+        @inline()
+        def test_signup(): ...
+
+    It is there for the code that runs in its context: in the thread, or the asyncio task, in which
+    the block was entered. Blocks can be nested, and the inner one counts.
+    """
+
+    name = ""
+
+    def __init__(self) -> None:
+        self._outer: list[current.Elsewhere | None] = []
+
+    # The block.
+
+    def __enter__(self) -> Self:
+        if self._outer:
+            raise ModeError(f"this {self.name} is active already; make another one: {self.name}()")
+        for state in current.states():
+            self.adopt(state.celery)
+        self._outer.append(current.elsewhere.get())
+        current.elsewhere.set(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        current.elsewhere.set(self._outer.pop())
+
+    def __call__(self, decorated: DecoratedT) -> DecoratedT:
+        """Decorate a function, a coroutine function, or a class: each of its test methods."""
+        given: Any = decorated
+        if inspect.isclass(given):
+            for name, value in list(vars(given).items()):
+                if name.startswith("test") and callable(value):
+                    setattr(given, name, self(value))
+            return decorated
+        run: Any = self._async if inspect.iscoroutinefunction(given) else self._sync
+        wrapped: Any = functools.wraps(given)(run(given))
+        return cast("DecoratedT", wrapped)
+
+    def _sync(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            with self.another():
+                return function(*args, **kwargs)
+
+        return run
+
+    def _async(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        async def run(*args: Any, **kwargs: Any) -> Any:
+            with self.another():
+                return await function(*args, **kwargs)
+
+        return run
+
+    def another(self) -> Mode:
+        """Return a new one with the same options: each call of a decorated function has its own."""
+        return type(self)()
+
+    # What the running side asks.
+
+    def adopt(self, celery: Celery) -> None:
+        """Take the jobs of an app from now on.
+
+        Raises:
+            ModeError: ``task_always_eager`` is on.
+        """
+        if celery.conf.task_always_eager:
+            raise ModeError(
+                f"task_always_eager is on in the Celery app {celery.main!r}, so its jobs run in "
+                "their caller and reach no mode of flaskiq.testing; take the setting out, "
+                "and use inline() where jobs are to run at once"
+            )
+        under_test.prepare(celery)
+
+    @abstractmethod
+    def store_of(self, celery: Celery) -> Store:
+        """The store of an app."""
+
+    @abstractmethod
+    def act(self) -> None:
+        """Hear that something may have been enqueued."""
+
+    # What a test says.
+
+    @abstractmethod
+    def enqueued(self) -> list[EnqueuedJob]:
+        """The jobs that were enqueued since the block began or :meth:`clear`, in order.
+
+        Whatever has become of them: ``state`` of each says that.
+        """
+
+    @abstractmethod
+    def drain(
+        self,
+        worker: Target | None = None,
+        *,
+        queue: str | None = None,
+        scheduled: bool | Delay = False,
+        raises: bool = True,
+    ) -> int:
+        """Let the jobs run that are ready, and those that these enqueue; return how many ran.
+
+        Args:
+            worker: only its jobs.
+            queue: only the jobs of this queue.
+            scheduled: True runs those that wait for a time, too (scheduled, retries), as if that
+                had come; a number of seconds or a timedelta those that are due by then.
+            raises: whether an error of a job that has not succeeded in the end is raised, after
+                all have run.
+
+        Raises:
+            Exception: the first of these errors, as the job has raised it.
+        """
+
+    @abstractmethod
+    def perform_one(
+        self, worker: Target | None = None, *, queue: str | None = None, raises: bool = True
+    ) -> EnqueuedJob:
+        """Let the next ready job run once, and return it.
+
+        Raises:
+            Exception: what the job has raised, unless ``raises`` is False.
+            ModeError: no job is ready.
+        """
+
+    @abstractmethod
+    def clear(self) -> None:
+        """Forget all jobs and results."""
+
+    @abstractmethod
+    def advance(self, delta: timedelta | float) -> None:
+        """Let everything that waits for a time come nearer by so much: a timedelta, or seconds.
+
+        Scheduled jobs and retries that are due by then become ready, cron entries are enqueued
+        once for each slot in between, and jobs expire. Python's own clock stays as it is.
+        """
+
+
+def active() -> Mode:
+    """Return the mode of this context.
+
+    Raises:
+        ModeError: there is none.
+    """
+    mode = current.elsewhere.get()
+    if isinstance(mode, Mode):
+        return mode
+    raise ModeError(
+        "no mode of flaskiq.testing is active here: use `with fake():`, @fake(), or one of the "
+        "fixtures flaskiq_fake, flaskiq_inline, flaskiq_worker (a mode is not seen in threads "
+        "that were started within it)"
+    )

@@ -1,0 +1,89 @@
+"""A Celery worker in a thread: it has the Workers, the patches and the database of its test."""
+
+from __future__ import annotations
+
+import threading
+from contextvars import copy_context
+from typing import Any
+
+from celery import Celery, _state
+from celery.worker import WorkController, state
+
+from flaskiq.errors import ModeError
+from flaskiq.store.store import Store
+
+STARTS_WITHIN = 30.0
+"""Seconds."""
+
+ENDS_WITHIN = 30.0
+"""Seconds that running jobs have."""
+
+_Controller: Any = WorkController
+
+
+class ThreadWorker(_Controller):
+    """A node with the pool ``solo``: one job at a time, in the thread that consumes."""
+
+    def __init__(self, celery: Celery) -> None:
+        self._ready = threading.Event()
+        super().__init__(
+            app=celery,
+            pool="solo",
+            concurrency=1,
+            hostname=f"testing-{threading.get_ident()}@localhost",
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
+        )
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(
+            # It is in the context of its test.
+            target=copy_context().run,
+            args=(self._live,),
+            name="flaskiq-testing-worker",
+            daemon=True,
+        )
+
+    def begin(self) -> None:
+        """Start it, and return when it fetches.
+
+        Raises:
+            Exception: whatever keeps it from starting.
+        """
+        self._thread.start()
+        self._ready.wait(STARTS_WITHIN)
+        if self._error is not None:
+            raise self._error
+        if not self._ready.is_set():
+            raise ModeError(f"the worker of real() has not started within {STARTS_WITHIN} s")
+        # Celery forbids a worker's program to wait for results, and this one is a test's, too.
+        vars(_state)["_set_task_join_will_block"](False)  # as celery.contrib.testing.worker
+
+    def end(self, store: Store) -> None:
+        """Stop it when the job that runs has ended.
+
+        Raises:
+            ModeError: that takes too long.
+        """
+        vars(state)["should_stop"] = 0  # the exit code
+        for queue in self.app.amqp.queues:
+            store.queues.wake(queue)  # else it waits for the rest of a second
+        self._thread.join(ENDS_WITHIN)
+        vars(state)["should_stop"] = None
+        store.wake_promoter()
+        if self._thread.is_alive():
+            raise ModeError(f"a job still runs {ENDS_WITHIN} s after the end of its real() block")
+
+    def on_consumer_ready(self, consumer: Any) -> None:
+        """Hear from Celery that it fetches."""
+        super().on_consumer_ready(consumer)
+        self._ready.set()
+
+    def _live(self) -> None:
+        self.app.set_current()
+        try:
+            self.start()
+        except Exception as error:  # noqa: BLE001 - raised by who waits for it
+            self._error = error
+        finally:
+            self._ready.set()
