@@ -34,6 +34,16 @@ IDLE_HEART = 30.0
 _recorders: WeakSet[Recorder] = WeakSet()
 
 
+def record() -> None:
+    """Write what has ended in this program and is not recorded yet.
+
+    Raises:
+        redis.RedisError: Redis cannot be reached.
+    """
+    for recorder in list(_recorders):
+        recorder.flush()
+
+
 @worker_shutdown.connect(weak=False)
 def _record_the_rest(**_: Any) -> None:
     for recorder in list(_recorders):

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery.signals import task_failure, task_postrun, task_retry, task_success
+from celery.signals import (
+    task_failure,
+    task_postrun,
+    task_retry,
+    task_success,
+    task_unknown,
+)
 
 from flaskiq import current
 from flaskiq.endings import Snooze
@@ -22,7 +28,7 @@ class Attempts:
     def take(self) -> tuple[int, BaseException | None]:
         """Return the number since the last call, and the first error; forget both."""
         number, errors = self.number - self._taken, self.errors
-        self._taken, self.errors = self.number, {}
+        self._taken, self.errors = number + self._taken, {}
         return number, next(iter(errors.values()), None)
 
 
@@ -47,6 +53,13 @@ def _is_retried(request: Any, reason: Any, **_: Any) -> None:
 def _has_failed(sender: Any, task_id: str, exception: BaseException, **_: Any) -> None:
     if (attempts := _here()) is not None and ending_of(sender, exception) == "dead":
         attempts.errors[task_id] = exception
+
+
+@task_unknown.connect(weak=False)
+def _is_unknown(exc: BaseException, id: str, **_: Any) -> None:  # noqa: A002 - Celery's name
+    if (attempts := _here()) is not None:
+        attempts.number += 1
+        attempts.errors[id] = exc
 
 
 @task_postrun.connect(weak=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -11,6 +11,11 @@ from celery import Celery
 from flaskiq import current
 from flaskiq.cron import slots
 from flaskiq.cron.entry import Entry, entries
+from flaskiq.job import State
+from flaskiq.message import CRON_HEADER
+from flaskiq.testing.enqueued import EnqueuedJob
+
+_OPEN = (State.QUEUED, State.RUNNING, State.SCHEDULED, State.RETRYING)
 
 
 class Slot(NamedTuple):
@@ -19,6 +24,13 @@ class Slot(NamedTuple):
     moment: datetime
     entry: Entry
     slot: datetime
+
+    def overlaps(self, jobs: Iterable[EnqueuedJob]) -> bool:
+        """Whether it is left out, since the job of an earlier slot is not over."""
+        if slots.policy_of(self.entry.schedule).overlap != "skip":
+            return False
+        own = (job for job in jobs if job.headers.get(CRON_HEADER) == self.entry.name)
+        return any(job.state in _OPEN for job in own)
 
     def enqueue(self, celery: Celery) -> None:
         """Enqueue its job as a scheduler would: for nobody that this test acts for."""

@@ -14,9 +14,7 @@ from celery.backends.base import DisabledBackend
 from kombu import Connection
 
 from flaskiq import current, moments
-from flaskiq.cron.slots import policy_of
 from flaskiq.errors import ModeError
-from flaskiq.job import State
 from flaskiq.testing.cron import Slot, slots_between
 from flaskiq.testing.enqueued import EnqueuedJob, Put, job_of, names_of, read
 from flaskiq.testing.memory.channel import MemoryProducers
@@ -201,7 +199,7 @@ class InMemory(Mode):
             self._of(state.celery)
         for memory, slot in self._slots(end):
             self._go_to(slot.moment.timestamp())
-            if not self._overlaps(memory, slot):
+            if not slot.overlaps(memory.enqueued()):
                 slot.enqueue(memory.celery)
         self._cron_at = end
         self._go_to(end)
@@ -215,16 +213,6 @@ class InMemory(Mode):
             for slot in slots_between(celery, *bounds)
         ]
         return sorted(found, key=lambda each: each[1].moment)
-
-    def _overlaps(self, memory: Memory, slot: Slot) -> bool:
-        """Whether the slot is left out, since the job of an earlier one is not over."""
-        if policy_of(slot.entry.schedule).overlap != "skip":
-            return False
-        return any(
-            job.headers.get("flaskiq_cron") == slot.entry.name
-            and job.state in (State.QUEUED, State.RETRYING, State.SCHEDULED, State.RUNNING)
-            for job in memory.enqueued()
-        )
 
     def _go_to(self, instant: float) -> None:
         """Let it be that time: what is due becomes ready."""

@@ -17,33 +17,33 @@ from celery.exceptions import NotRegistered
 from kombu import serialization
 from kombu.serialization import prepare_accept_content
 
+from flaskiq import current
 from flaskiq.broker import batches
 from flaskiq.broker.control import end_unstarted
-from flaskiq.failure import Failure
-from flaskiq.job import State
-from flaskiq.message import FAILED_AT_HEADER, custom, read_envelope
+from flaskiq.failure import Failure, brief
+from flaskiq.message import (
+    ATTEMPTS_HEADER,
+    CRON_HEADER,
+    ENQUEUED_AT_HEADER,
+    FAILED_AT_HEADER,
+    custom,
+    read_envelope,
+)
 from flaskiq.runtime.ending import ending_of
 from flaskiq.runtime.failures import fail
 from flaskiq.store.flight import FLIGHT_HEADER, Flight
 from flaskiq.store.place import Placed
-from flaskiq.tally import Ending
-from flaskiq.testing.memory.shelf import Waiting
+from flaskiq.store.statistics import Running
+from flaskiq.tally import FINAL, Ended, Ending
+from flaskiq.testing.memory.processes import NODE
+from flaskiq.testing.memory.shelf import Flying, Waiting
 from flaskiq.testing.memory.store import MemoryStore
 
 T = TypeVar("T")
 
-NODE = "flaskiq.testing"
-"""The name of the node, for what asks for it."""
+_NotRegistered: Any = NotRegistered  # Celery's exceptions have no types
 
 _FLIGHT = str(Flight(NODE, 1))
-
-_ENDED: Mapping[Ending, State] = {
-    "done": State.DONE,
-    "dead": State.DEAD,
-    "discarded": State.DISCARDED,
-    "cancelled": State.CANCELLED,
-}
-"""An attempt that is followed by another ends no job."""
 
 
 class Performed(NamedTuple):
@@ -66,39 +66,56 @@ class Performer:
         raw = job.message if isinstance(job.message, bytes) else job.message.encode()
         envelope = shifted(read_envelope(raw), self._store.shelf.clock.ahead - job.ahead)
         headers = envelope["headers"]
+        job_id, started_at = str(headers["id"]), time()
+        flying = Flying(Placed(job.queue, job.queue, raw), _running(headers, job.queue, started_at))
+        self._store.shelf.running[job_id] = flying
+        try:
+            performed = self._perform(raw, envelope, job.queue)
+        finally:
+            self._store.shelf.running.pop(job_id, None)
+        if performed.ending in FINAL:
+            self._store.shelf.ended[job_id] = self._ended(headers, job.queue, performed, started_at)
+        return performed
+
+    def _perform(self, raw: bytes, envelope: dict[str, Any], queue: str) -> Performed:
+        headers = envelope["headers"]
         job_id = str(headers["id"])
-        if self._is_not_to_run(headers):
-            reason = "revoked" if job_id in self._store.shelf.cancelled else "expired"
-            end_unstarted(self._celery, job_id, raw, reason)
-            return self._ended(Performed(job_id, "cancelled"))
-        self._store.shelf.running[job_id] = Placed(job.queue, job.queue, raw)
         task: Any = self._celery.tasks.get(headers.get("task"))
+        if job_id in self._store.shelf.cancelled or _is_expired(headers):
+            is_cancelled = job_id in self._store.shelf.cancelled
+            end_unstarted(self._celery, job_id, raw, "revoked" if is_cancelled else "expired")
+            return Performed(job_id, "cancelled")
         if task is None:
             return self._bury_unknown(job_id, raw, headers)
-        performed = _out_of_any_loop(lambda: self._trace(task, envelope, job.queue))
+        performed = _out_of_any_loop(lambda: self._trace(task, envelope, queue))
         batches.note(lambda: self._store, headers, job_id, performed.ending)
-        return self._ended(performed)
-
-    def _is_not_to_run(self, headers: Mapping[str, Any]) -> bool:
-        expires = headers.get("expires")
-        if headers["id"] in self._store.shelf.cancelled:
-            return True
-        return bool(expires) and datetime.fromisoformat(str(expires)).timestamp() <= time()
+        return performed
 
     def _bury_unknown(self, job_id: str, raw: bytes, headers: Mapping[str, Any]) -> Performed:
         name, attempt = headers.get("task"), (headers.get("retries") or 0) + 1
-        error: Any = NotRegistered
-        error = error(f"no Worker and no task is called {name!r} here")
+        error = _NotRegistered(f"no Worker and no task is called {name!r} here")
         self._store.dead.bury_from_flight(job_id, Failure.of(error, attempt), Flight.parse(_FLIGHT))
         fail(self._celery, job_id, raw, error)
-        return self._ended(Performed(job_id, "dead", error))
+        return Performed(job_id, "dead", error)
 
-    def _ended(self, performed: Performed) -> Performed:
-        self._store.shelf.running.pop(performed.job_id, None)
-        state = _ENDED.get(performed.ending)
-        if state is not None:
-            self._store.shelf.ended[performed.job_id] = state
-        return performed
+    def _ended(
+        self, headers: Mapping[str, Any], queue: str, performed: Performed, started_at: float
+    ) -> Ended:
+        state = current.state_of(self._celery)
+        return Ended(
+            performed.job_id,
+            str(headers.get("task")),
+            queue,
+            (headers.get("retries") or 0) + 1,
+            performed.ending,
+            None if performed.ending == "cancelled" else time() - started_at,
+            time(),
+            headers.get(CRON_HEADER),
+            state.tenancy.plain(headers) if state else None,
+            headers.get(ENQUEUED_AT_HEADER),
+            headers.get(ATTEMPTS_HEADER),
+            error=None if performed.error is None else brief(performed.error),
+        )
 
     def _trace(self, task: Any, envelope: dict[str, Any], queue: str) -> Performed:
         headers, properties = envelope["headers"], envelope["properties"]
@@ -141,6 +158,15 @@ class Performer:
                 task.name, task, self._celery.loader, NODE, app=self._celery
             )
         return self._tracers[task.name]
+
+
+def _running(headers: Mapping[str, Any], queue: str, since: float) -> Running:
+    return Running(str(headers.get("task")), queue, (headers.get("retries") or 0) + 1, since, 1)
+
+
+def _is_expired(headers: Mapping[str, Any]) -> bool:
+    expires = headers.get("expires")
+    return bool(expires) and datetime.fromisoformat(str(expires)).timestamp() <= time()
 
 
 def shifted(envelope: dict[str, Any], seconds: float) -> dict[str, Any]:

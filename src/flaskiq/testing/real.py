@@ -18,7 +18,7 @@ from flaskiq.api.find import find
 from flaskiq.broker.connection import open_store
 from flaskiq.broker.results import RedisBackend
 from flaskiq.errors import ContextError, ModeError
-from flaskiq.job import State
+from flaskiq.runtime.bootsteps import record
 from flaskiq.store.store import Store
 from flaskiq.testing import embedded
 from flaskiq.testing.attempts import Attempts
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 POLL = 0.005
 """Seconds between two looks, at first; at most :data:`POLL_MOST`."""
 POLL_MOST = 0.1
-
-RECORDED_WITHIN = 2.0
-"""Seconds until a worker has recorded how a job ended that keeps no result."""
 
 CONNECTIONS = 10
 """To publish, for each app."""
@@ -73,6 +70,7 @@ class real(Mode):  # noqa: N801 - used like a function
         self._ahead = 0.0
         self._cron_at = 0.0
         self._puts: list[tuple[Celery, Put]] = []
+        self._queues: set[str] = set()
         self._stores: dict[Celery, Store] = {}
         self._own = threading.local()
         self._transports: dict[Celery, Any] = {}
@@ -157,6 +155,7 @@ class real(Mode):  # noqa: N801 - used like a function
 
     def note(self, celery: Celery, queue: str, message: str | bytes, at: float | None) -> None:
         """Remember that a job was enqueued."""
+        self._queues.add(queue)
         self._puts.append((celery, Put(queue, message, at, time.time())))
 
     def backend_of(self, celery: Celery) -> Any:
@@ -199,6 +198,7 @@ class real(Mode):  # noqa: N801 - used like a function
 
     def enqueued(self) -> list[EnqueuedJob]:
         """The jobs that were enqueued since the block began or :meth:`clear`."""
+        record()  # a worker does that once a second
         first: dict[str, tuple[Celery, Put]] = {}
         for celery, put in list(self._puts):
             first.setdefault(str(put.read().headers["id"]), (celery, put))
@@ -209,10 +209,6 @@ class real(Mode):  # noqa: N801 - used like a function
         job_id = str(message.headers["id"])
         with state.app.app_context():
             found = find(job_id)
-            deadline = time.monotonic() + RECORDED_WITHIN
-            while found.state is State.UNKNOWN and time.monotonic() < deadline:
-                time.sleep(POLL)
-                found = find(job_id)
         tenant = state.tenancy.plain(message.headers)
         return job_of(message, put, tenant=tenant, state=found.state)
 
@@ -276,7 +272,8 @@ class real(Mode):  # noqa: N801 - used like a function
         ]
         for celery, slot in sorted(found, key=lambda each: each[1].moment):
             self._shift(max(0.0, slot.moment.timestamp() - self._now()))
-            slot.enqueue(celery)
+            if not slot.overlaps(self.enqueued()):
+                slot.enqueue(celery)
         self._cron_at = end
         self._shift(max(0.0, end - self._now()))
 
@@ -305,25 +302,33 @@ class real(Mode):  # noqa: N801 - used like a function
                     )
 
     def _settle(self) -> None:
-        """Wait until nothing is ready, in flight or due.
+        """Wait until nothing is ready, in flight or due, and the workers have nothing in hand.
 
         Raises:
             ModeError: that takes too long.
         """
         deadline, pause = time.monotonic() + self._timeout, POLL
-        while any(left := [self._left(*each) for each in self._stores.items()]):
+        while left := self._left() or self._left_at_rest():
             if time.monotonic() > deadline:
                 raise ModeError(
-                    f"{sum(left)} jobs have not run within {self._timeout} s"
+                    f"{left} jobs have not run within {self._timeout} s"
                     + ("" if self._with_worker else ", and real(worker=False) has no worker")
                 )
             time.sleep(pause)
             pause = min(pause * 1.5, POLL_MOST)
 
-    def _left(self, celery: Celery, store: Store) -> int:
-        """How many jobs are ready, in flight or due, at one instant."""
-        queues = {*celery.amqp.queues, *(put.queue for each, put in self._puts if each is celery)}
-        return store.unsettled(sorted(queues))
+    def _left_at_rest(self) -> int:
+        """The same when the workers have done what follows an attempt, such as telling of it."""
+        for celery, worker in self._workers.items():
+            worker.come_to_rest(self._stores[celery], self._timeout)
+        return self._left()
+
+    def _left(self) -> int:
+        """How many jobs are ready, in flight or due, at one instant for each app."""
+        return sum(
+            store.unsettled(sorted({*celery.amqp.queues, *self._queues}))
+            for celery, store in self._stores.items()
+        )
 
 
 def _state(celery: Celery) -> current.State:

@@ -59,6 +59,13 @@ class ThreadWorker(_Controller):
         # Celery forbids a worker's program to wait for results, and this one is a test's, too.
         vars(_state)["_set_task_join_will_block"](False)  # as celery.contrib.testing.worker
 
+    def come_to_rest(self, store: Store, timeout: float) -> None:
+        """Wait until it has done all that it was doing, but no longer than ``timeout`` seconds."""
+        rests = threading.Event()
+        self.consumer.hub.call_soon(rests.set)
+        self._wake(store)
+        rests.wait(timeout)
+
     def end(self, store: Store) -> None:
         """Stop it when the job that runs has ended.
 
@@ -66,8 +73,7 @@ class ThreadWorker(_Controller):
             ModeError: that takes too long.
         """
         vars(state)["should_stop"] = 0  # the exit code
-        for queue in self.app.amqp.queues:
-            store.queues.wake(queue)  # else it waits for the rest of a second
+        self._wake(store)
         self._thread.join(ENDS_WITHIN)
         vars(state)["should_stop"] = None
         store.wake_promoter()
@@ -78,6 +84,11 @@ class ThreadWorker(_Controller):
         """Hear from Celery that it fetches."""
         super().on_consumer_ready(consumer)
         self._ready.set()
+
+    def _wake(self, store: Store) -> None:
+        """End its wait for a job; else it lasts for the rest of a second."""
+        for queue in self.app.amqp.queues:
+            store.queues.wake(queue)
 
     def _live(self) -> None:
         self.app.set_current()

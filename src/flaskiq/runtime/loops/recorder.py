@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping
 
 from flaskiq.broker.process import Process
@@ -30,16 +31,18 @@ class Recorder(Loop):
         super().__init__(open_store)
         self._processes = processes
         self._running = running
+        self._turning = threading.Lock()
         self._written: dict[str, Mapping[str, Running]] = {}
 
-    def turn(self, store: Store) -> float:
+    def turn(self, store: Store) -> float:  # noqa: ARG002 - that of each process
         """Write what has changed since the last turn."""
-        for process in self._processes():
-            self._record(store, process)
+        with self._turning:
+            for process in self._processes():
+                self._record(process.store, process)
         return INTERVAL
 
     def flush(self) -> None:
-        """Write what is left, at the end of the worker."""
+        """Write what is left, now: at the end of the worker, or for somebody who asks."""
         self.turn(self._open_store())
 
     def _record(self, store: Store, process: Process) -> None:

@@ -15,6 +15,7 @@ from flaskiq.store.catch import Caught
 from flaskiq.store.place import Placed
 from flaskiq.store.reading import Reading, readable
 from flaskiq.testing.memory.job_set import MemoryJobSet
+from flaskiq.testing.memory.nobody import nobody
 from flaskiq.testing.memory.queues import MemoryQueues
 
 CALLBACK = "callback-"
@@ -50,7 +51,7 @@ class MemoryBatches(Batches):
     """See :class:`flaskiq.store.batches.Batches`."""
 
     def __init__(self, queues: MemoryQueues, scheduled: MemoryJobSet) -> None:
-        self._client = None
+        self._client = nobody
         self._queues, self._scheduled = queues, scheduled
         self._known: dict[str, MemoryBatch] = {}
 

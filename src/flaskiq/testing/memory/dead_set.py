@@ -5,7 +5,6 @@ from __future__ import annotations
 from time import time
 
 from flaskiq.failure import Failure
-from flaskiq.job import State
 from flaskiq.message import renewed
 from flaskiq.store.dead_set import DeadSet
 from flaskiq.store.flight import Flight
@@ -20,7 +19,6 @@ class MemoryDeadSet(MemoryJobSet, DeadSet):
     def bury(self, job_id: str, placed: Placed, failure: Failure) -> None:
         """Put a job that is nowhere else into the set."""
         self._put(Entry(job_id, time(), placed, failure))
-        self._shelf.ended[job_id] = State.DEAD
 
     def bury_from_flight(
         self,
@@ -32,7 +30,7 @@ class MemoryDeadSet(MemoryJobSet, DeadSet):
         placed: Placed | None = None,
     ) -> bool:
         """Put the running job into the set."""
-        self.bury(job_id, placed or self._shelf.running[job_id], failure)
+        self.bury(job_id, placed or self._shelf.running[job_id].placed, failure)
         return True
 
     def retry(self, job_id: str) -> bool:

@@ -12,6 +12,7 @@ from flaskiq.store.flight import Flight
 from flaskiq.store.job_set import Entry, JobSet
 from flaskiq.store.place import Placed
 from flaskiq.store.reading import Reading, readable
+from flaskiq.testing.memory.nobody import nobody
 from flaskiq.testing.memory.shelf import Shelf
 
 
@@ -32,7 +33,7 @@ class MemoryJobSet(JobSet):
 
     def __init__(self, name: str, shelf: Shelf) -> None:
         self.name = name
-        self._client = None
+        self._client = nobody
         self._shelf = shelf
         self.kept: dict[str, Kept] = {}
 

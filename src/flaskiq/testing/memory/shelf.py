@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from time import time
 from typing import NamedTuple
 
-from flaskiq.job import State
 from flaskiq.store.place import Placed
+from flaskiq.store.statistics import Running
+from flaskiq.tally import Ended
 from flaskiq.testing.enqueued import Put
 
 
@@ -18,6 +18,13 @@ class Waiting(NamedTuple):
     queue: str
     message: str | bytes
     ahead: float
+
+
+class Flying(NamedTuple):
+    """A job that runs."""
+
+    placed: Placed
+    running: Running
 
 
 class Clock:
@@ -42,9 +49,9 @@ class Shelf:
         self.clock = clock
         self.ready: dict[str, deque[Waiting]] = {}
         self.puts: list[Put] = []
-        self.ended: dict[str, State] = {}
-        """What has become of the jobs that are over."""
-        self.running: dict[str, Placed] = {}
+        self.ended: dict[str, Ended] = {}
+        """How the jobs ended that are over."""
+        self.running: dict[str, Flying] = {}
         self.cancelled: set[str] = set()
 
     def put(self, queue: str, message: str | bytes, *, ahead: float | None = None) -> None:
@@ -56,10 +63,14 @@ class Shelf:
         """Remember that a job was enqueued."""
         self.puts.append(Put(queue, message, at, time()))
 
-    def waiting(self) -> Iterator[Waiting]:
-        """The ready jobs, queue by queue."""
-        for jobs in self.ready.values():
-            yield from jobs
+    def take(self, queue: str, message: bytes) -> bool:
+        """Take a ready job out; return whether it was there."""
+        jobs = self.ready.get(queue, deque())
+        for job in jobs:
+            if message in (job.message, str(job.message).encode()):
+                jobs.remove(job)
+                return True
+        return False
 
     def clear(self) -> None:
         """Forget all jobs; the clock stays where it is."""

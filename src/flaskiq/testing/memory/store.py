@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from collections.abc import Sequence
+from typing import NoReturn
 
-from flaskiq.errors import ModeError
 from flaskiq.job import State
+from flaskiq.store.flight import Flight
 from flaskiq.store.keys import Keys
 from flaskiq.store.place import Placed
 from flaskiq.store.reading import Reading, readable
@@ -14,8 +15,12 @@ from flaskiq.testing.memory.batches import MemoryBatches
 from flaskiq.testing.memory.chords import MemoryChords
 from flaskiq.testing.memory.dead_set import MemoryDeadSet
 from flaskiq.testing.memory.job_set import MemoryJobSet
+from flaskiq.testing.memory.nobody import missing, nobody
+from flaskiq.testing.memory.processes import NODE, MemoryProcesses
 from flaskiq.testing.memory.queues import MemoryQueues
+from flaskiq.testing.memory.ready import MemoryReady
 from flaskiq.testing.memory.shelf import Clock, Shelf
+from flaskiq.testing.memory.statistics import MemoryStatistics
 
 
 class MemoryStore(Store):
@@ -30,21 +35,21 @@ class MemoryStore(Store):
     def __init__(self, clock: Clock) -> None:
         self.shelf = Shelf(clock)
         self.keys = Keys()
-        self._client: Any = None  # nobody is asked
+        self.client = self._client = nobody
         self.queues = MemoryQueues(self.shelf)
         self.scheduled = MemoryJobSet("scheduled", self.shelf)
         self.retry = MemoryJobSet("retry", self.shelf)
         self.dead = MemoryDeadSet("dead", self.shelf)
         self.batches = MemoryBatches(self.queues, self.scheduled)
         self.chords = MemoryChords(self.queues)
+        self.ready = MemoryReady(self.shelf)
+        self.processes = MemoryProcesses(self.shelf)
+        self.statistics = MemoryStatistics(self.shelf)
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
             raise AttributeError(name)
-        raise ModeError(
-            f"{name!r} is what Redis knows, and in flaskiq.testing's fake and inline there is no "
-            "Redis; use `with real():` or the fixture flaskiq_worker"
-        )
+        raise missing()
 
     def clear(self) -> None:
         """Forget all jobs."""
@@ -74,7 +79,21 @@ class MemoryStore(Store):
         for state, jobs in ((State.SCHEDULED, self.scheduled), (State.RETRYING, self.retry)):
             if job_id in jobs.kept:
                 return state
-        return self.shelf.ended.get(job_id, State.QUEUED)
+        if job_id in self.dead.kept:
+            return State.DEAD
+        if job_id in self.shelf.ended:
+            return State(self.shelf.ended[job_id].ending)
+        return State.CANCELLED if job_id in self.shelf.cancelled else State.QUEUED
+
+    def seek_in_flight(
+        self,
+        processes: Sequence[str],  # noqa: ARG002 - there is one
+        job_id: str,
+    ) -> Reading[list[tuple[Flight, Placed]]]:
+        """Where a job is in flight."""
+        yield []
+        flying = self.shelf.running.get(job_id)
+        return [(Flight(NODE, 1), flying.placed)] if flying else []
 
     def release_due(self, now: float) -> None:
         """Put what is due behind the others of its queue."""
