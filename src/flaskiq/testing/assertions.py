@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flaskiq import current, moments
 from flaskiq.cron.entry import Entry, entries
 from flaskiq.cron.slots import next_of
+from flaskiq.job import State
 from flaskiq.testing.enqueued import UNSAID, EnqueuedJob, Unsaid, Wanted, name_of
 from flaskiq.testing.mode import active
 
@@ -28,15 +29,14 @@ def enqueued(
     queue: str | Unsaid = UNSAID,
     at: datetime | Delay | Unsaid | None = UNSAID,
     tenant: Mapping[str, Any] | Unsaid | None = UNSAID,
+    state: State | Unsaid = UNSAID,
 ) -> list[EnqueuedJob]:
     """Return the jobs that were enqueued since the block began, whatever has become of them.
 
     Without a Worker all of them; what is not said is not looked at, see :func:`assert_enqueued`.
     """
     jobs = active().enqueued()
-    if worker is None:
-        return jobs
-    wanted = Wanted(worker, args, kwargs, queue, at, tenant)
+    wanted = Wanted(worker, args, kwargs, queue, at, tenant, state)
     return [job for job in jobs if wanted.matches(job)]
 
 
@@ -48,6 +48,7 @@ def assert_enqueued(
     queue: str | Unsaid = UNSAID,
     at: datetime | Delay | Unsaid | None = UNSAID,
     tenant: Mapping[str, Any] | Unsaid | None = UNSAID,
+    state: State | Unsaid = UNSAID,
     count: int | None = None,
 ) -> list[EnqueuedJob]:
     """Make sure that such a job was enqueued since the block began, and return those that were.
@@ -63,13 +64,14 @@ def assert_enqueued(
         at: when it is meant to start, give or take a second: a datetime (a naive one is local
             time), seconds or a timedelta from when it was enqueued; None for at once.
         tenant: the fields that are looked at; None for nobody's.
+        state: what has become of it, a :class:`State`.
         count: how many there are; None for at least one.
 
     Raises:
         AssertionError: there is none, or another number; it says what there is instead.
     """
     __tracebackhide__ = True
-    wanted = Wanted(worker, args, kwargs, queue, at, tenant)
+    wanted = Wanted(worker, args, kwargs, queue, at, tenant, state)
     jobs = active().enqueued()
     found = [job for job in jobs if wanted.matches(job)]
     if len(found) == count or (count is None and found):
@@ -87,6 +89,7 @@ def refute_enqueued(
     queue: str | Unsaid = UNSAID,
     at: datetime | Delay | Unsaid | None = UNSAID,
     tenant: Mapping[str, Any] | Unsaid | None = UNSAID,
+    state: State | Unsaid = UNSAID,
 ) -> None:
     """Make sure that no such job was enqueued since the block began; see :func:`assert_enqueued`.
 
@@ -94,7 +97,7 @@ def refute_enqueued(
         AssertionError: there is one.
     """
     __tracebackhide__ = True
-    wanted = Wanted(worker, args, kwargs, queue, at, tenant)
+    wanted = Wanted(worker, args, kwargs, queue, at, tenant, state)
     found = [job for job in active().enqueued() if wanted.matches(job)]
     if found:
         listed = "\n".join(f"  {job}" for job in found[:SHOWN])

@@ -15,6 +15,7 @@ from celery.signals import (
 from flaskiq import current
 from flaskiq.endings import Snooze
 from flaskiq.runtime.ending import ending_of
+from flaskiq.runtime.refused import unregistered
 
 
 class Attempts:
@@ -56,10 +57,10 @@ def _has_failed(sender: Any, task_id: str, exception: BaseException, **_: Any) -
 
 
 @task_unknown.connect(weak=False)
-def _is_unknown(exc: BaseException, id: str, **_: Any) -> None:  # noqa: A002 - Celery's name
+def _is_unknown(name: str, id: str, **_: Any) -> None:  # noqa: A002 - Celery's name
     if (attempts := _here()) is not None:
         attempts.number += 1
-        attempts.errors[id] = exc
+        attempts.errors[id] = unregistered(name)
 
 
 @task_postrun.connect(weak=False)

@@ -45,6 +45,13 @@ class Slot(NamedTuple):
             current.cease(acting)
 
 
+def load(celery: Celery) -> None:
+    """Register the Workers of an app, as a scheduler does before it starts."""
+    state = current.state_of(celery)
+    if state is not None:
+        state.registry.load()
+
+
 def slots_between(celery: Celery, start: datetime, end: datetime) -> list[Slot]:
     """The slots of an app that are enqueued later than ``start`` and up to ``end``, in order."""
     found = [

@@ -6,27 +6,64 @@ import atexit
 import os
 import shutil
 import tempfile
+import threading
 from functools import cache
 from pathlib import Path
 
 import click
 
 from flaskiq.dev import ports
-from flaskiq.dev.valkey import Valkey
+from flaskiq.dev.valkey import Valkey, server_program
 from flaskiq.errors import ModeError
 
+DATABASES = 16
+"""As many as a server has, unless it is told otherwise."""
 
-def url() -> str:
-    """Start the server, unless it runs; return its URL. It ends with this program.
+_taken: set[int] = set()
+_lock = threading.Lock()
+
+
+def take_database() -> int:
+    """Return the number of a database that nobody uses, until it is given back.
+
+    Raises:
+        ModeError: all are used.
+    """
+    with _lock:
+        free = sorted(set(range(DATABASES)) - _taken)
+        if not free:
+            raise ModeError(f"more than {DATABASES} apps use real() at once")
+        _taken.add(free[0])
+        return free[0]
+
+
+def give_back(database: int) -> None:
+    """End the use of a database."""
+    with _lock:
+        _taken.discard(database)
+
+
+def url(database: int) -> str:
+    """Start the server, unless it runs, and return the URL of a database of it.
+
+    It ends with this program.
 
     Raises:
         ModeError: there is no server program, or it does not start.
     """
-    return _start(os.getpid())
+    return f"{_start(os.getpid())}/{database}"
+
+
+def is_there() -> bool:
+    """Whether there is a server program."""
+    try:
+        return bool(server_program())
+    except click.ClickException:
+        return False
 
 
 @cache
-def _start(_pid: int) -> str:
+def _start(pid: int) -> str:
     folder = Path(tempfile.mkdtemp(prefix="flaskiq-testing-"))
     valkey = Valkey(folder, usual_port=ports.choose_free())
     try:
@@ -34,8 +71,8 @@ def _start(_pid: int) -> str:
     except click.ClickException as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise ModeError(f"real() needs a server. {error.message}") from None
-    atexit.register(_end, os.getpid(), valkey, folder)
-    return valkey.url
+    atexit.register(_end, pid, valkey, folder)
+    return valkey.url.rpartition("/")[0]
 
 
 def _end(pid: int, valkey: Valkey, folder: Path) -> None:

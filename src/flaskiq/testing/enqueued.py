@@ -21,7 +21,7 @@ NEAR = timedelta(seconds=1)
 """How far two times may be apart that mean the same."""
 
 
-_OPTIONS = ("args", "kwargs", "queue", "at", "tenant")
+_OPTIONS = ("args", "kwargs", "queue", "at", "tenant", "state")
 
 
 class Unsaid(Enum):
@@ -74,6 +74,11 @@ class Put(NamedTuple):
         """Return its parts."""
         return read(self.message)
 
+    @property
+    def job_id(self) -> str:
+        """The id of its job."""
+        return str(self.read().headers["id"])
+
 
 def read(message: str | bytes) -> Message:
     """Return the parts of a message."""
@@ -115,18 +120,19 @@ def names_of(target: Target) -> set[str]:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which jobs a test means: those that are as it says."""
+    """Which jobs a test means: those that are as it says; of any Worker, if it names none."""
 
-    worker: Target
+    worker: Target | None
     args: Sequence[Any] | Unsaid = UNSAID
     kwargs: Mapping[str, Any] | Unsaid = UNSAID
     queue: str | Unsaid = UNSAID
     at: datetime | Delay | Unsaid | None = UNSAID
     tenant: Mapping[str, Any] | Unsaid | None = UNSAID
+    state: State | Unsaid = UNSAID
 
     def is_of(self, job: EnqueuedJob) -> bool:
         """Whether a job is of the Worker."""
-        return job.worker in names_of(self.worker)
+        return self.worker is None or job.worker in names_of(self.worker)
 
     def differences(self, job: EnqueuedJob) -> list[tuple[str, Any, Any]]:
         """What is different in a job of the Worker: name, as it was to be, as it is."""
@@ -141,6 +147,8 @@ class Wanted:
             found.append(("at", start or "now", job.at or "now"))
         if self.tenant is not UNSAID and not _is_for(self.tenant, job.tenant):
             found.append(("tenant", self.tenant, job.tenant and dict(job.tenant)))
+        if self.state is not UNSAID and self.state != job.state:
+            found.append(("state", str(self.state), str(job.state)))
         return found
 
     def matches(self, job: EnqueuedJob) -> bool:
@@ -149,8 +157,8 @@ class Wanted:
 
     def __str__(self) -> str:
         options = [(name, getattr(self, name)) for name in _OPTIONS]
-        said = [f"{name}={value!r}" for name, value in options if value is not UNSAID]
-        return "  ".join([name_of(self.worker), *said])
+        said = [f"{name}={_shown(value)}" for name, value in options if value is not UNSAID]
+        return "  ".join(["a job" if self.worker is None else name_of(self.worker), *said])
 
 
 def _start(at: datetime | Delay | None, job: EnqueuedJob) -> datetime | None:
@@ -169,6 +177,10 @@ def _is_for(wanted: Mapping[str, Any] | None, tenant: Mapping[str, str] | None) 
     if not wanted:
         return not tenant
     return all((tenant or {}).get(name) == str(value) for name, value in wanted.items())
+
+
+def _shown(value: Any) -> str:
+    return str(value) if isinstance(value, State) else repr(value)
 
 
 def _received(value: Any) -> Any:

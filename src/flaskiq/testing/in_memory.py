@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -15,8 +15,8 @@ from kombu import Connection
 
 from flaskiq import current, moments
 from flaskiq.errors import ModeError
-from flaskiq.testing.cron import Slot, slots_between
-from flaskiq.testing.enqueued import EnqueuedJob, Put, job_of, names_of, read
+from flaskiq.tally import FAILED
+from flaskiq.testing.enqueued import EnqueuedJob, Put, job_of
 from flaskiq.testing.memory.channel import MemoryProducers
 from flaskiq.testing.memory.control import MemoryControl
 from flaskiq.testing.memory.refusal import refusing
@@ -26,6 +26,7 @@ from flaskiq.testing.memory.store import MemoryStore
 from flaskiq.testing.mode import Mode
 from flaskiq.testing.performer import Performed, Performer
 from flaskiq.testing.under_test import keeps_results
+from flaskiq.testing.wish import Wish
 
 if TYPE_CHECKING:
     from flaskiq.moments import Delay
@@ -88,22 +89,6 @@ class Memory:
             self.results.clear()
 
 
-class Wish:
-    """Which of the waiting jobs are to run."""
-
-    def __init__(self, worker: Target | None, queue: str | None) -> None:
-        self._names = None if worker is None else names_of(worker)
-        self._queue = queue
-
-    def means(self, queue: str, message: str | bytes) -> bool:
-        """Whether a job is to run."""
-        if self._queue is not None and queue != self._queue:
-            return False
-        if self._names is None:
-            return True
-        return read(message).headers.get("task") in self._names
-
-
 class InMemory(Mode):
     """A mode without a server."""
 
@@ -144,6 +129,10 @@ class InMemory(Mode):
         """The same as a pool."""
         return refusing().Pool()
 
+    def apps(self) -> set[Celery]:
+        """The apps that have used it."""
+        return set(self._apps)
+
     # What a test says.
 
     def enqueued(self) -> list[EnqueuedJob]:
@@ -163,11 +152,11 @@ class InMemory(Mode):
         wish, until = Wish(worker, queue), self._until(scheduled)
         runs: dict[str, int] = {}
         errors: dict[str, BaseException] = {}
-        while (found := self._take(wish)) or self._wait(wish, until):
-            if not found:
-                continue
-            performed = found[0].performer.perform(found[1])
-            _note(performed, runs, errors)
+        with self.current():
+            while (found := self._take(wish)) or self._wait(wish, until):
+                if found:
+                    memory, job = found
+                    _note(memory.performer.perform(job), runs, errors)
         if raises and errors:
             raise next(iter(errors.values()))
         return sum(runs.values())
@@ -176,16 +165,18 @@ class InMemory(Mode):
         self, worker: Target | None = None, *, queue: str | None = None, raises: bool = True
     ) -> EnqueuedJob:
         """See :meth:`flaskiq.testing.mode.Mode.perform_one`."""
-        found = self._take(Wish(worker, queue))
-        if found is None:
-            raise ModeError(
-                "perform_one: no such job is ready; jobs that wait for a time become ready by "
-                "advance(timedelta(...)), and drain(scheduled=True) runs them"
-            )
-        performed = found[0].performer.perform(found[1])
-        if performed.error is not None and raises and performed.ending in ("retried", "dead"):
+        with self.current():
+            found = self._take(Wish(worker, queue))
+            if found is None:
+                raise ModeError(
+                    "perform_one: no such job is ready; jobs that wait for a time become ready by "
+                    "advance(timedelta(...)), and drain(scheduled=True) runs them"
+                )
+            memory, waiting = found
+            performed = memory.performer.perform(waiting)
+        if performed.error is not None and raises and performed.ending in FAILED:
             raise performed.error
-        return next(job for job in found[0].enqueued() if job.id == performed.job_id)
+        return next(job for job in memory.enqueued() if job.id == performed.job_id)
 
     def clear(self) -> None:
         """Forget all jobs and results."""
@@ -195,24 +186,14 @@ class InMemory(Mode):
     def advance(self, delta: timedelta | float) -> None:
         """See :meth:`flaskiq.testing.mode.Mode.advance`."""
         end = self._clock.now() + moments.span(delta, "advance").total_seconds()
-        for state in current.states():
-            self._of(state.celery)
-        for memory, slot in self._slots(end):
-            self._go_to(slot.moment.timestamp())
-            if not slot.overlaps(memory.enqueued()):
-                slot.enqueue(memory.celery)
+        with self.current():
+            for celery, slot in self.slots(self._cron_at, end):
+                self._go_to(slot.moment.timestamp())
+                if not slot.overlaps(self._of(celery).enqueued()):
+                    slot.enqueue(celery)
         self._cron_at = end
         self._go_to(end)
         self.act()
-
-    def _slots(self, end: float) -> list[tuple[Memory, Slot]]:
-        bounds = [datetime.fromtimestamp(each, timezone.utc) for each in (self._cron_at, end)]
-        found = [
-            (memory, slot)
-            for celery, memory in self._apps.items()
-            for slot in slots_between(celery, *bounds)
-        ]
-        return sorted(found, key=lambda each: each[1].moment)
 
     def _go_to(self, instant: float) -> None:
         """Let it be that time: what is due becomes ready."""
@@ -262,9 +243,11 @@ def _first(jobs: deque[Waiting], wish: Wish) -> Waiting | None:
 
 def _note(performed: Performed, runs: dict[str, int], errors: dict[str, BaseException]) -> None:
     job_id, error = performed.job_id, performed.error
+    if performed.ending == "cancelled":
+        return  # it has not run
     runs[job_id] = runs.get(job_id, 0) + 1
     errors.pop(job_id, None)
-    if error is not None and performed.ending in ("retried", "dead"):
+    if error is not None and performed.ending in FAILED:
         errors[job_id] = error
     if runs[job_id] > MOST:
         raise ModeError(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import functools
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from datetime import datetime, timedelta, timezone
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from flaskiq import current
-from flaskiq.errors import ModeError
+from flaskiq.errors import ContextError, ModeError
 from flaskiq.testing import under_test
+from flaskiq.testing.cron import Slot, load, slots_between
 
 if TYPE_CHECKING:
     from celery import Celery, Task
@@ -68,17 +70,38 @@ class Mode(ABC):
     ) -> None:
         current.elsewhere.set(self._outer.pop())
 
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        """Be the mode of this context, also within the block of another one.
+
+        Raises:
+            ModeError: its own block is over, or has not begun.
+        """
+        if not self._outer:
+            raise ModeError(f"this {self.name} is not active: use it within its own block")
+        around = current.elsewhere.get()
+        current.elsewhere.set(self)
+        try:
+            yield
+        finally:
+            current.elsewhere.set(around)
+
     def __call__(self, decorated: DecoratedT) -> DecoratedT:
         """Decorate a function, a coroutine function, or a class: each of its test methods."""
         given: Any = decorated
         if inspect.isclass(given):
             for name, value in list(vars(given).items()):
-                if name.startswith("test") and callable(value):
-                    setattr(given, name, self(value))
+                if name.startswith("test"):
+                    setattr(given, name, self._method(value))
             return decorated
         run: Any = self._async if inspect.iscoroutinefunction(given) else self._sync
         wrapped: Any = functools.wraps(given)(run(given))
         return cast("DecoratedT", wrapped)
+
+    def _method(self, value: Any) -> Any:
+        if isinstance(value, (staticmethod, classmethod)):
+            return type(value)(self(value.__func__))
+        return self(value) if callable(value) else value
 
     def _sync(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def run(*args: Any, **kwargs: Any) -> Any:
@@ -121,6 +144,27 @@ class Mode(ABC):
     @abstractmethod
     def act(self) -> None:
         """Hear that something may have been enqueued."""
+
+    @abstractmethod
+    def apps(self) -> set[Celery]:
+        """The apps that have used it."""
+
+    def slots(self, start: float, end: float) -> list[tuple[Celery, Slot]]:
+        """The cron slots of its apps, and of the current one, in that time; in order.
+
+        Not of all apps: some may be left from other tests.
+
+        Raises:
+            ContextError: it has no app yet, and it is not clear which one is meant.
+        """
+        apps = self.apps()
+        with suppress(ContextError) if apps else nullcontext():
+            apps.add(current.state().celery)
+        for celery in apps:
+            load(celery)
+        bounds = [datetime.fromtimestamp(each, timezone.utc) for each in (start, end)]
+        found = [(celery, slot) for celery in apps for slot in slots_between(celery, *bounds)]
+        return sorted(found, key=lambda each: each[1].moment)
 
     # What a test says.
 

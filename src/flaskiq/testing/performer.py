@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, TypeVar
 
 from celery import Celery
 from celery.app import trace
-from celery.exceptions import NotRegistered
 from kombu import serialization
 from kombu.serialization import prepare_accept_content
 
@@ -31,17 +30,17 @@ from flaskiq.message import (
 )
 from flaskiq.runtime.ending import ending_of
 from flaskiq.runtime.failures import fail
+from flaskiq.runtime.refused import unregistered
 from flaskiq.store.flight import FLIGHT_HEADER, Flight
 from flaskiq.store.place import Placed
 from flaskiq.store.statistics import Running
 from flaskiq.tally import FINAL, Ended, Ending
+from flaskiq.testing.cron import load
 from flaskiq.testing.memory.processes import NODE
 from flaskiq.testing.memory.shelf import Flying, Waiting
 from flaskiq.testing.memory.store import MemoryStore
 
 T = TypeVar("T")
-
-_NotRegistered: Any = NotRegistered  # Celery's exceptions have no types
 
 _FLIGHT = str(Flight(NODE, 1))
 
@@ -80,7 +79,7 @@ class Performer:
     def _perform(self, raw: bytes, envelope: dict[str, Any], queue: str) -> Performed:
         headers = envelope["headers"]
         job_id = str(headers["id"])
-        task: Any = self._celery.tasks.get(headers.get("task"))
+        task = self._task(headers.get("task"))
         if job_id in self._store.shelf.cancelled or _is_expired(headers):
             is_cancelled = job_id in self._store.shelf.cancelled
             end_unstarted(self._celery, job_id, raw, "revoked" if is_cancelled else "expired")
@@ -91,9 +90,15 @@ class Performer:
         batches.note(lambda: self._store, headers, job_id, performed.ending)
         return performed
 
+    def _task(self, name: Any) -> Any:
+        """The task of this name; a worker would have loaded all Workers by now."""
+        if name not in self._celery.tasks:
+            load(self._celery)
+        return self._celery.tasks.get(name)
+
     def _bury_unknown(self, job_id: str, raw: bytes, headers: Mapping[str, Any]) -> Performed:
         name, attempt = headers.get("task"), (headers.get("retries") or 0) + 1
-        error = _NotRegistered(f"no Worker and no task is called {name!r} here")
+        error = unregistered(name)
         self._store.dead.bury_from_flight(job_id, Failure.of(error, attempt), Flight.parse(_FLIGHT))
         fail(self._celery, job_id, raw, error)
         return Performed(job_id, "dead", error)

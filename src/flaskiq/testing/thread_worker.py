@@ -7,7 +7,9 @@ from contextvars import copy_context
 from typing import Any
 
 from celery import Celery, _state
-from celery.worker import WorkController, state
+from celery.exceptions import WorkerShutdown
+from celery.worker import WorkController
+from kombu.asynchronous import set_event_loop
 
 from flaskiq.errors import ModeError
 from flaskiq.store.store import Store
@@ -18,7 +20,8 @@ STARTS_WITHIN = 30.0
 ENDS_WITHIN = 30.0
 """Seconds that running jobs have."""
 
-_Controller: Any = WorkController
+_Controller: Any = WorkController  # Celery has hardly any types for these
+_WorkerShutdown: Any = WorkerShutdown
 
 
 class ThreadWorker(_Controller):
@@ -26,6 +29,7 @@ class ThreadWorker(_Controller):
 
     def __init__(self, celery: Celery) -> None:
         self._ready = threading.Event()
+        set_event_loop(None)  # else it would share that of another one
         super().__init__(
             app=celery,
             pool="solo",
@@ -72,10 +76,9 @@ class ThreadWorker(_Controller):
         Raises:
             ModeError: that takes too long.
         """
-        vars(state)["should_stop"] = 0  # the exit code
+        self.consumer.hub.call_soon(_shut_down)
         self._wake(store)
         self._thread.join(ENDS_WITHIN)
-        vars(state)["should_stop"] = None
         store.wake_promoter()
         if self._thread.is_alive():
             raise ModeError(f"a job still runs {ENDS_WITHIN} s after the end of its real() block")
@@ -98,3 +101,11 @@ class ThreadWorker(_Controller):
             self._error = error
         finally:
             self._ready.set()
+
+
+def _shut_down() -> None:
+    """End the event loop that calls this.
+
+    Celery's own order to stop (``celery.worker.state``) would be to every worker of this program.
+    """
+    raise _WorkerShutdown(0)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from celery import Celery
+from celery.app.amqp import AMQP
 
 from flaskiq import current
 
 if TYPE_CHECKING:
-    _Base = Celery
+    _Celery = Celery
+    _AMQP = AMQP
 else:
-    _Base = object
+    _Celery = _AMQP = object
 
 
 class Seams(Protocol):
@@ -38,7 +40,7 @@ def seams() -> Seams | None:
     return cast("Seams | None", current.elsewhere.get())
 
 
-class UnderTest(_Base):
+class UnderTest(_Celery):
     """Mixin over the class of an app. Without a mode it is as it was."""
 
     @property
@@ -47,12 +49,6 @@ class UnderTest(_Base):
         mode = seams()
         found = mode.backend_of(self) if mode else None
         return super().backend if found is None else found
-
-    @property
-    def producer_pool(self) -> Any:
-        """The pool of what publishes."""
-        mode = seams()
-        return mode.producers_of(self) if mode else super().producer_pool
 
     @property
     def pool(self) -> Any:
@@ -82,11 +78,26 @@ class UnderTest(_Base):
         return super().control if found is None else found
 
 
+class PublishesUnderTest(_AMQP):
+    """Mixin over the class of what an app publishes with."""
+
+    @property
+    def producer_pool(self) -> Any:
+        """The pool of what publishes."""
+        mode = seams()
+        return mode.producers_of(self.app) if mode else super().producer_pool
+
+
 def prepare(celery: Celery) -> None:
     """Let an app ask the mode of its context, once and for all."""
     if not isinstance(celery, UnderTest):
-        own = type(celery)
-        celery.__class__ = type(own.__name__, (UnderTest, own), {"__module__": own.__module__})
+        _mix_in(UnderTest, celery)
+        _mix_in(PublishesUnderTest, celery.amqp)
+
+
+def _mix_in(mixin: type, thing: Any) -> None:
+    own = type(thing)
+    thing.__class__ = type(own.__name__, (mixin, own), {"__module__": own.__module__})
 
 
 def keeps_results(celery: Celery) -> bool:

@@ -35,6 +35,7 @@ class WatchedBatches(Batches):
     """Batches that note the jobs that are added."""
 
     note: Note
+    note_callback: Callable[[str, str, bytes], None]
 
     def _run(
         self,
@@ -50,14 +51,20 @@ class WatchedBatches(Batches):
         done = super()._run(batch_id, how, by, state, fields=fields, ended=ended, jobs=jobs)
         for job in jobs if done else ():
             self.note(job.placed.queue, job.placed.message, job.at)
+        for name, value in (fields or {}).items():
+            if name.startswith("on_") and isinstance(value, bytes):
+                self.note_callback(batch_id, name.removeprefix("on_"), value)
         return done
 
 
-def watch(store: Store, note: Note) -> Store:
-    """Let a store tell of what is enqueued through it."""
+def watch(store: Store, note: Note, note_callback: Callable[[str, str, bytes], None]) -> Store:
+    """Let a store tell of what is enqueued through it, and what batches are to call.
+
+    ``note_callback`` takes the id of a batch, the event, and the message, packed.
+    """
     for structure, watched in ((store.queues, WatchedQueues), (store.batches, WatchedBatches)):
         structure.__class__ = watched
-        vars(structure)["note"] = note
+        vars(structure).update(note=note, note_callback=note_callback)
     return store
 
 

@@ -15,7 +15,7 @@ from flaskiq.store.catch import Caught
 from flaskiq.store.place import Placed
 from flaskiq.store.reading import Reading, readable
 from flaskiq.testing.memory.job_set import MemoryJobSet
-from flaskiq.testing.memory.nobody import nobody
+from flaskiq.testing.memory.nobody import InPart, nobody
 from flaskiq.testing.memory.queues import MemoryQueues
 
 CALLBACK = "callback-"
@@ -47,7 +47,7 @@ class MemoryBatch:
         return not (self.jobs or self.children or "cancelled_at" in self.fields)
 
 
-class MemoryBatches(Batches):
+class MemoryBatches(InPart, Batches):
     """See :class:`flaskiq.store.batches.Batches`."""
 
     def __init__(self, queues: MemoryQueues, scheduled: MemoryJobSet) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from flaskiq.store.chords import Carrier, Chords
+from flaskiq.testing.memory.nobody import InPart
 from flaskiq.testing.memory.queues import MemoryQueues
 
 
-class MemoryChords(Chords):
+class MemoryChords(InPart, Chords):
     """See :class:`flaskiq.store.chords.Chords`: only what publishing a part needs."""
 
     def __init__(self, queues: MemoryQueues) -> None:

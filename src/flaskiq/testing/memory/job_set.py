@@ -12,7 +12,7 @@ from flaskiq.store.flight import Flight
 from flaskiq.store.job_set import Entry, JobSet
 from flaskiq.store.place import Placed
 from flaskiq.store.reading import Reading, readable
-from flaskiq.testing.memory.nobody import nobody
+from flaskiq.testing.memory.nobody import InPart, nobody
 from flaskiq.testing.memory.shelf import Shelf
 
 
@@ -28,7 +28,7 @@ class Kept(NamedTuple):
         return self.entry.at + self.ahead
 
 
-class MemoryJobSet(JobSet):
+class MemoryJobSet(InPart, JobSet):
     """See :class:`flaskiq.store.job_set.JobSet`: what tests and applications need of it."""
 
     def __init__(self, name: str, shelf: Shelf) -> None:

@@ -1,4 +1,4 @@
-"""Nobody: the client of a store that has no server."""
+"""What only Redis has, asked for where there is none."""
 
 from __future__ import annotations
 
@@ -7,21 +7,17 @@ from typing import Any, NoReturn
 from flaskiq.errors import ModeError
 
 
-class Nobody:
-    """Whatever is asked of it raises :class:`ModeError`."""
+class InPart:
+    """Mixin: a structure that has not all of what its base has; the rest raises ModeError."""
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
             raise AttributeError(name)
-        raise missing()
+        raise ModeError(
+            "this is kept in Redis, and in flaskiq.testing's fake and inline there is none; "
+            "use `with real():` or the fixture flaskiq_worker"
+        )
 
 
-def missing() -> ModeError:
-    """Return the error of what only Redis has."""
-    return ModeError(
-        "this is kept in Redis, and in flaskiq.testing's fake and inline there is none; "
-        "use `with real():` or the fixture flaskiq_worker"
-    )
-
-
-nobody: Any = Nobody()
+nobody: Any = InPart()
+"""The client of a store that has no server."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from flaskiq.store.processes import Processes
 from flaskiq.store.reading import Reading, readable
-from flaskiq.testing.memory.nobody import nobody
+from flaskiq.testing.memory.nobody import InPart, nobody
 from flaskiq.testing.memory.shelf import Shelf
 
 NODE = "flaskiq.testing"
 """The name of the node, and of its process."""
 
 
-class MemoryProcesses(Processes):
+class MemoryProcesses(InPart, Processes):
     """See :class:`flaskiq.store.processes.Processes`: who has jobs in flight."""
 
     def __init__(self, shelf: Shelf) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flaskiq.store.queues import Queues
+from flaskiq.testing.memory.nobody import InPart
 from flaskiq.testing.memory.shelf import Shelf
 
 
-class MemoryQueues(Queues):
+class MemoryQueues(InPart, Queues):
     """See :class:`flaskiq.store.queues.Queues`. There is one list for each queue."""
 
     def __init__(self, shelf: Shelf) -> None:

@@ -8,11 +8,11 @@ from flaskiq.message import marks
 from flaskiq.store.keys import Keys
 from flaskiq.store.reading import Reading, readable
 from flaskiq.store.ready import CHUNK, Ready
-from flaskiq.testing.memory.nobody import nobody
+from flaskiq.testing.memory.nobody import InPart, nobody
 from flaskiq.testing.memory.shelf import Shelf
 
 
-class MemoryReady(Ready):
+class MemoryReady(InPart, Ready):
     """See :class:`flaskiq.store.ready.Ready`. A queue has one list, and none is paused."""
 
     def __init__(self, shelf: Shelf) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from flaskiq.store.reading import Reading, readable
 from flaskiq.store.statistics import Running, Statistics
 from flaskiq.tally import Ended
-from flaskiq.testing.memory.nobody import nobody
+from flaskiq.testing.memory.nobody import InPart, nobody
 from flaskiq.testing.memory.shelf import Shelf
 
 
-class MemoryStatistics(Statistics):
+class MemoryStatistics(InPart, Statistics):
     """See :class:`flaskiq.store.statistics.Statistics`."""
 
     def __init__(self, shelf: Shelf) -> None:

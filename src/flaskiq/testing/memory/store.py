@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NoReturn
 
 from flaskiq.job import State
 from flaskiq.store.flight import Flight
@@ -15,7 +14,7 @@ from flaskiq.testing.memory.batches import MemoryBatches
 from flaskiq.testing.memory.chords import MemoryChords
 from flaskiq.testing.memory.dead_set import MemoryDeadSet
 from flaskiq.testing.memory.job_set import MemoryJobSet
-from flaskiq.testing.memory.nobody import missing, nobody
+from flaskiq.testing.memory.nobody import InPart, nobody
 from flaskiq.testing.memory.processes import NODE, MemoryProcesses
 from flaskiq.testing.memory.queues import MemoryQueues
 from flaskiq.testing.memory.ready import MemoryReady
@@ -23,7 +22,7 @@ from flaskiq.testing.memory.shelf import Clock, Shelf
 from flaskiq.testing.memory.statistics import MemoryStatistics
 
 
-class MemoryStore(Store):
+class MemoryStore(InPart, Store):
     """The structures that jobs move through. What only Redis has raises :class:`ModeError`."""
 
     queues: MemoryQueues
@@ -45,11 +44,6 @@ class MemoryStore(Store):
         self.ready = MemoryReady(self.shelf)
         self.processes = MemoryProcesses(self.shelf)
         self.statistics = MemoryStatistics(self.shelf)
-
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        raise missing()
 
     def clear(self) -> None:
         """Forget all jobs."""
