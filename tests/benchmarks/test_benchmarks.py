@@ -98,3 +98,11 @@ def test_every_contestant_is_listed_with_its_settings() -> None:
     assert code == 0
     assert re.search(r"^flaskiq/default +flaskiq worker start: ", output, re.MULTILINE)
     assert re.search(r"^celery/prefork2 +celery worker -c 2", output, re.MULTILINE)
+
+
+def test_the_test_kit_is_measured() -> None:
+    command = [sys.executable, "-m", "benchmarks.testing", "--jobs=20", "--rounds=1", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    figures = json.loads(done.stdout)
+    assert set(figures) == {"real", "fake", "drain", "ratio"}
+    assert done.returncode == (figures["ratio"] >= 1 / 3)

@@ -12,8 +12,11 @@ from unittest.mock import ANY
 import pytest
 from celery import chain, chord, group, signals
 from celery.exceptions import NotRegistered, TaskRevokedError
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
 
 from flaskiq import ArgumentError, Batch, Discard, Kill, TenantError, api
+from flaskiq.chords import parallel
 from flaskiq.testing import (
     Mode,
     State,
@@ -293,6 +296,41 @@ def test_signals_are_sent_around_a_job(mode: Mode, kit: ModuleType) -> None:
             getattr(signals, name).disconnect(receiver)
     ends = ("retry", "failure", "success")
     assert heard == [each for end in ends for each in ("prerun", end, "postrun")]
+
+
+def test_errors_of_parallel_jobs_are_values(mode: Mode, kit: ModuleType) -> None:
+    parts = [kit.double.s(1), kit.fails.s(), kit.double.s(3)]
+    error = raised(lambda: parallel(parts, then=kit.summary.s().set(task_id="then"), limit=1))
+    assert isinstance(error, OSError)
+    assert kit.celery_app.AsyncResult("then").get(timeout=5) == [2, "failed", 6]
+
+
+def test_middleware_around_publishing_is_called(mode: Mode, kit: ModuleType) -> None:
+    def color(headers: dict[str, Any], **_: Any) -> None:
+        headers["color"] = "blue"
+
+    signals.before_task_publish.connect(color)
+    try:
+        result = kit.Whoami.perform_async()
+        drain()
+    finally:
+        signals.before_task_publish.disconnect(color)
+    assert result.get(timeout=5)["color"] == "blue"
+
+
+def test_a_job_can_wait_for_a_transaction(mode: Mode, kit: ModuleType) -> None:
+    with Session(create_engine("sqlite://")) as session:
+        session.begin()
+        kit.Add.set(after_commit=session).perform_async(1)
+        drain()
+        assert (enqueued(), kit.told) == ([], [])
+        session.commit()
+        drain()
+        session.begin()
+        kit.Add.set(after_commit=session).perform_async(2)
+        session.rollback()
+        drain()
+    assert kit.told == [("add", 1, 0)]
 
 
 # Batches.

@@ -7,7 +7,7 @@ from unittest.mock import Mock, call
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from flaskiq.testing import State, assert_enqueued, drain, enqueued, perform_one, refute_enqueued
+from flaskiq.testing import State, assert_enqueued, drain, perform_one, refute_enqueued
 
 from shop import database
 from shop.tasks import pack
@@ -44,8 +44,8 @@ def test_what_waits_for_a_time_can_be_drained_too(client: FlaskClient, send: Moc
 def test_the_jobs_of_a_queue_run_alone(client: FlaskClient, order: Form, send: Mock) -> None:
     client.post("/orders", data=order)
     assert drain(queue="critical") == 1
-    assert enqueued(Welcome)[0].state is State.DONE
-    assert enqueued(Confirmation)[0].state is State.QUEUED
+    assert_enqueued(Welcome, state=State.DONE)
+    assert_enqueued(Confirmation, state=State.QUEUED)
 
 
 def test_a_plain_task_runs_as_well(client: FlaskClient, order: Form) -> None:
@@ -64,7 +64,7 @@ def test_the_error_of_a_job_is_raised(client: FlaskClient, order: Form, send: Mo
     client.post("/orders", data=order)
     with pytest.raises(ConnectionRefusedError):
         perform_one(Confirmation)
-    assert enqueued(Confirmation)[0].state is State.RETRYING
+    assert_enqueued(Confirmation, state=State.RETRYING)
 
 
 def test_a_confirmation_is_sent_at_the_third_attempt(
@@ -73,7 +73,7 @@ def test_a_confirmation_is_sent_at_the_third_attempt(
     send.side_effect = [ConnectionRefusedError, ConnectionRefusedError, None]
     client.post("/orders", data=order)
     assert drain(Confirmation, scheduled=True) == 3
-    assert enqueued(Confirmation)[0].state is State.DONE
+    assert_enqueued(Confirmation, state=State.DONE)
 
 
 def test_a_confirmation_is_given_up_after_six_attempts(
@@ -82,7 +82,7 @@ def test_a_confirmation_is_given_up_after_six_attempts(
     send.side_effect = ConnectionRefusedError
     client.post("/orders", data=order)
     assert drain(Confirmation, scheduled=True, raises=False) == 6
-    assert enqueued(Confirmation)[0].state is State.DEAD
+    assert_enqueued(Confirmation, state=State.DEAD)
 
 
 def test_a_deleted_order_is_not_confirmed(
@@ -92,7 +92,7 @@ def test_a_deleted_order_is_not_confirmed(
     with app.app_context():
         database.write("DELETE FROM orders")
     drain(Confirmation)
-    assert enqueued(Confirmation)[0].state is State.DISCARDED
+    assert_enqueued(Confirmation, state=State.DISCARDED)
     send.assert_not_called()
 
 

