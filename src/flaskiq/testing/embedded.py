@@ -23,35 +23,27 @@ _taken: set[int] = set()
 _lock = threading.Lock()
 
 
-def take_database() -> int:
-    """Return the number of a database that nobody uses, until it is given back.
+def take_database() -> str:
+    """Return the URL of a database that nobody uses, until it is given back.
+
+    The server is started if it does not run, and ends with this program.
 
     Raises:
-        ModeError: all are used.
+        ModeError: there is no server program, it does not start, or all databases are used.
     """
+    server = _start(os.getpid())
     with _lock:
         free = sorted(set(range(DATABASES)) - _taken)
         if not free:
             raise ModeError(f"more than {DATABASES} apps use real() at once")
         _taken.add(free[0])
-        return free[0]
+        return f"{server}/{free[0]}"
 
 
-def give_back(database: int) -> None:
+def give_back(url: str) -> None:
     """End the use of a database."""
     with _lock:
-        _taken.discard(database)
-
-
-def url(database: int) -> str:
-    """Start the server, unless it runs, and return the URL of a database of it.
-
-    It ends with this program.
-
-    Raises:
-        ModeError: there is no server program, or it does not start.
-    """
-    return f"{_start(os.getpid())}/{database}"
+        _taken.discard(int(url.rpartition("/")[2]))
 
 
 def is_there() -> bool:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from flaskiq import arguments, moments
 from flaskiq.job import State
-from flaskiq.message import Message
-from flaskiq.message import read as read_bytes
+from flaskiq.message import Message, read
 
 if TYPE_CHECKING:
     from flaskiq.moments import Delay
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 NEAR = timedelta(seconds=1)
 """How far two times may be apart that mean the same."""
-
 
 _OPTIONS = ("args", "kwargs", "queue", "at", "tenant", "state")
 
@@ -66,7 +64,7 @@ class Put(NamedTuple):
     """A message as it was enqueued; times in seconds since the epoch, ``at`` None for now."""
 
     queue: str
-    message: str | bytes
+    message: bytes
     at: float | None
     put_at: float
 
@@ -78,11 +76,6 @@ class Put(NamedTuple):
     def job_id(self) -> str:
         """The id of its job."""
         return str(self.read().headers["id"])
-
-
-def read(message: str | bytes) -> Message:
-    """Return the parts of a message."""
-    return read_bytes(message if isinstance(message, bytes) else message.encode())
 
 
 def job_of(

@@ -61,10 +61,9 @@ class Memory:
         """The jobs that were enqueued, in order."""
         seen = set()
         for put in self.store.shelf.puts:
-            job = self._job(put)
-            if job.id not in seen:
-                seen.add(job.id)
-                yield job
+            if put.job_id not in seen:
+                seen.add(put.job_id)
+                yield self._job(put)
 
     def _job(self, put: Put) -> EnqueuedJob:
         message = put.read()
@@ -152,7 +151,7 @@ class InMemory(Mode):
         wish, until = Wish(worker, queue), self._until(scheduled)
         runs: dict[str, int] = {}
         errors: dict[str, BaseException] = {}
-        with self.current():
+        with self.in_charge():
             while (found := self._take(wish)) or self._wait(wish, until):
                 if found:
                     memory, job = found
@@ -165,7 +164,7 @@ class InMemory(Mode):
         self, worker: Target | None = None, *, queue: str | None = None, raises: bool = True
     ) -> EnqueuedJob:
         """See :meth:`flaskiq.testing.mode.Mode.perform_one`."""
-        with self.current():
+        with self.in_charge():
             found = self._take(Wish(worker, queue))
             if found is None:
                 raise ModeError(
@@ -186,12 +185,12 @@ class InMemory(Mode):
     def advance(self, delta: timedelta | float) -> None:
         """See :meth:`flaskiq.testing.mode.Mode.advance`."""
         end = self._clock.now() + moments.span(delta, "advance").total_seconds()
-        with self.current():
-            for celery, slot in self.slots(self._cron_at, end):
+        start, self._cron_at = self._cron_at, end
+        with self.in_charge():
+            for celery, slot in self.slots(start, end):
                 self._go_to(slot.moment.timestamp())
                 if not slot.overlaps(self._of(celery).enqueued()):
                     slot.enqueue(celery)
-        self._cron_at = end
         self._go_to(end)
         self.act()
 

@@ -71,7 +71,7 @@ class Mode(ABC):
         current.elsewhere.set(self._outer.pop())
 
     @contextmanager
-    def current(self) -> Iterator[None]:
+    def in_charge(self) -> Iterator[None]:
         """Be the mode of this context, also within the block of another one.
 
         Raises:

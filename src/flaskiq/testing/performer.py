@@ -14,7 +14,6 @@ from typing import Any, NamedTuple, TypeVar
 from celery import Celery
 from celery.app import trace
 from kombu import serialization
-from kombu.serialization import prepare_accept_content
 
 from flaskiq import current
 from flaskiq.broker import batches
@@ -62,7 +61,7 @@ class Performer:
 
     def perform(self, job: Waiting) -> Performed:
         """Run one attempt of a job that was taken from its list."""
-        raw = job.message if isinstance(job.message, bytes) else job.message.encode()
+        raw = job.message
         envelope = shifted(read_envelope(raw), self._store.shelf.clock.ahead - job.ahead)
         headers = envelope["headers"]
         job_id, started_at = str(headers["id"]), time()
@@ -150,7 +149,7 @@ class Performer:
         body = envelope["body"]
         if envelope["properties"].get("body_encoding") == "base64":
             body = b64decode(body)
-        accept = prepare_accept_content(self._celery.conf.accept_content)
+        accept = serialization.prepare_accept_content(self._celery.conf.accept_content)
         found: tuple[Any, Any, Any] = serialization.loads(
             body, envelope["content-type"], envelope["content-encoding"], accept=accept
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import ExitStack
 from datetime import timedelta
 from itertools import chain
 from types import TracebackType
@@ -70,12 +71,11 @@ class real(Mode):  # noqa: N801 - used like a function
         traceback: TracebackType | None,
     ) -> None:
         """End: the jobs that run are waited for."""
-        try:
+        with ExitStack() as stack:  # each is to end, whatever becomes of the others
+            stack.callback(super().__exit__, kind, error, traceback)
+            stack.callback(self._apps.clear)
             for app in self._apps.values():
-                app.end()
-        finally:
-            self._apps.clear()
-            super().__exit__(kind, error, traceback)
+                stack.callback(app.end)
 
     def _of(self, celery: Celery) -> RealApp:
         """The app, which begins here if it has not."""
@@ -146,7 +146,7 @@ class real(Mode):  # noqa: N801 - used like a function
             ModeError: they have not within the ``timeout``.
         """
         wish, left = Wish(worker, queue), _span(scheduled)
-        with self.current():
+        with self.in_charge():
             self._settle()
             while (wait := self._soonest(wish)) is not None and wait <= left:
                 self._shift(max(0.0, wait))
@@ -180,12 +180,12 @@ class real(Mode):  # noqa: N801 - used like a function
     def advance(self, delta: timedelta | float) -> None:
         """See :meth:`flaskiq.testing.mode.Mode.advance`."""
         end = self._now() + moments.span(delta, "advance").total_seconds()
-        with self.current():
-            for celery, slot in self.slots(self._cron_at, end):
+        start, self._cron_at = self._cron_at, end
+        with self.in_charge():
+            for celery, slot in self.slots(start, end):
                 self._shift(max(0.0, slot.moment.timestamp() - self._now()))
                 if not slot.overlaps(self.enqueued()):
                     slot.enqueue(celery)
-        self._cron_at = end
         self._shift(max(0.0, end - self._now()))
 
     def _now(self) -> float:

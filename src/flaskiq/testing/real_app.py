@@ -44,8 +44,7 @@ class RealApp:
         self._queues: set[str] = set()
         self._own = threading.local()
         self._worker: ThreadWorker | None = None
-        self._database = embedded.take_database()
-        self.url = embedded.url(self._database)
+        self.url = embedded.take_database()
         self._transport = watched_transport(self.note)
 
     def begin(self, *, worker: bool) -> None:
@@ -56,8 +55,9 @@ class RealApp:
         """
         self.store.client.flushdb()
         if worker:
-            self._worker = ThreadWorker(self.celery)
-            self._worker.begin()
+            thread = ThreadWorker(self.celery)
+            thread.begin()
+            self._worker = thread
 
     def end(self) -> None:
         """Stop the worker when the job that runs has ended, and leave nothing behind.
@@ -72,7 +72,7 @@ class RealApp:
         finally:
             self.store.client.close()
             self.connections.force_close_all()
-            embedded.give_back(self._database)
+            embedded.give_back(self.url)
 
     # What the running side asks.
 
@@ -114,7 +114,7 @@ class RealApp:
             vars(self._own.backend)["_is_in_database_of_broker"] = True
         return self._own.backend
 
-    def note(self, queue: str, message: str | bytes, at: float | None) -> None:
+    def note(self, queue: str, message: bytes, at: float | None) -> None:
         """Remember that a job was enqueued."""
         self._queues.add(queue)
         self._puts.append(Put(queue, message, at, time.time()))

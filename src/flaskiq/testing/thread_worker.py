@@ -8,6 +8,7 @@ from typing import Any
 
 from celery import Celery, _state
 from celery.exceptions import WorkerShutdown
+from celery.utils.nodenames import anon_nodename
 from celery.worker import WorkController
 from kombu.asynchronous import set_event_loop
 
@@ -34,7 +35,7 @@ class ThreadWorker(_Controller):
             app=celery,
             pool="solo",
             concurrency=1,
-            hostname=f"testing-{threading.get_ident()}@localhost",
+            hostname=anon_nodename(prefix="testing"),
             without_gossip=True,
             without_mingle=True,
             without_heartbeat=True,

@@ -15,7 +15,7 @@ from flaskiq.store.catch import Caught, catches
 from flaskiq.store.queues import Queues
 from flaskiq.store.store import Store
 
-Note = Callable[[str, "str | bytes", "float | None"], None]
+Note = Callable[[str, bytes, "float | None"], None]
 """Takes queue, message, and when it is due, None for now."""
 
 
@@ -28,7 +28,7 @@ class WatchedQueues(Queues):
         """See :meth:`Queues.push`."""
         super().push(queue, messages, sublist)
         for message in messages:
-            self.note(queue, message, None)
+            self.note(queue, message if isinstance(message, bytes) else message.encode(), None)
 
 
 class WatchedBatches(Batches):
@@ -78,7 +78,7 @@ class WatchedChannel(Channel):
         is_new = "id" in headers and flight_of_next(headers) is None and catches.get() is None
         super()._put(queue, message, **options)
         if is_new:
-            self.note(queue, dumps(message), due(message))
+            self.note(queue, dumps(message).encode(), due(message))
 
 
 def watched_transport(note: Note) -> type[Transport]:

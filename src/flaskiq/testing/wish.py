@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flaskiq.testing.enqueued import names_of, read
+from flaskiq.message import read
+from flaskiq.testing.enqueued import names_of
 
 if TYPE_CHECKING:
     from flaskiq.testing.mode import Target
@@ -17,7 +18,7 @@ class Wish:
         self._names = None if worker is None else names_of(worker)
         self._queue = queue
 
-    def means(self, queue: str, message: str | bytes) -> bool:
+    def means(self, queue: str, message: bytes) -> bool:
         """Whether a job is to run."""
         if self._queue is not None and queue != self._queue:
             return False

@@ -18,8 +18,9 @@ class MemoryQueues(InPart, Queues):
     def push(self, queue: str, messages: Sequence[str | bytes], sublist: str = "") -> None:  # noqa: ARG002
         """Put jobs behind all others of a queue, whatever their message priority."""
         for message in messages:
-            self._shelf.put(queue, message)
-            self._shelf.note(queue, message)
+            raw = message if isinstance(message, bytes) else message.encode()
+            self._shelf.put(queue, raw)
+            self._shelf.note(queue, raw)
 
     def wake(self, queue: str) -> None:
         """Nobody waits."""

@@ -22,11 +22,7 @@ class MemoryReady(InPart, Ready):
 
     def _messages(self, queue: str) -> list[bytes]:
         """The messages of a queue, the newest first."""
-        waiting = self._shelf.ready.get(queue, ())
-        return [
-            job.message if isinstance(job.message, bytes) else job.message.encode()
-            for job in reversed(waiting)
-        ]
+        return [job.message for job in reversed(self._shelf.ready.get(queue, ()))]
 
     @readable
     def sizes(self, queues: Sequence[str]) -> Reading[dict[str, int]]:

@@ -16,7 +16,7 @@ class Waiting(NamedTuple):
     """A job that waits in a list; ``ahead`` is how far the clock was ahead when it was put."""
 
     queue: str
-    message: str | bytes
+    message: bytes
     ahead: float
 
 
@@ -54,12 +54,12 @@ class Shelf:
         self.running: dict[str, Flying] = {}
         self.cancelled: set[str] = set()
 
-    def put(self, queue: str, message: str | bytes, *, ahead: float | None = None) -> None:
+    def put(self, queue: str, message: bytes, *, ahead: float | None = None) -> None:
         """Put a job behind the others of its queue."""
         since = self.clock.ahead if ahead is None else ahead
         self.ready.setdefault(queue, deque()).append(Waiting(queue, message, since))
 
-    def note(self, queue: str, message: str | bytes, at: float | None = None) -> None:
+    def note(self, queue: str, message: bytes, at: float | None = None) -> None:
         """Remember that a job was enqueued."""
         self.puts.append(Put(queue, message, at, time()))
 
@@ -67,7 +67,7 @@ class Shelf:
         """Take a ready job out; return whether it was there."""
         jobs = self.ready.get(queue, deque())
         for job in jobs:
-            if message in (job.message, str(job.message).encode()):
+            if job.message == message:
                 jobs.remove(job)
                 return True
         return False
