@@ -10,9 +10,11 @@ from types import ModuleType
 import pytest
 import redis
 from addresses import import_app, no_address_in_the_environment  # noqa: F401 - a fixture
+from kept import KEPT_WORKER, KeptWorker
 from postgres import Postgres
 from processes import Process, Project
 from servers import Server, binary, required
+from waiting import until
 
 
 def pytest_report_header() -> str:
@@ -22,6 +24,13 @@ def pytest_report_header() -> str:
         return "server: none"
     version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
     return f"server: {' '.join(version.stdout.split()[:3])}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """End the worker that tests share before one that is not of these."""
+    if "kept_worker" not in getattr(item, "fixturenames", ()):
+        KEPT_WORKER.end()
 
 
 @pytest.fixture(scope="session")
@@ -68,10 +77,25 @@ def sample(_sample: ModuleType, store: redis.Redis) -> Iterator[ModuleType]:
         yield _sample
 
 
+@pytest.fixture(scope="session")
+def _kept_worker(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeptWorker]:
+    with KEPT_WORKER.of(server, tmp_path_factory.mktemp("kept")):
+        yield KEPT_WORKER
+
+
 @pytest.fixture
-def sample_worker(sample: ModuleType, project: Project) -> Process:
-    """A ready worker that runs the sample application."""
-    return project.worker("sample:celery_app", PYTHONPATH=str(Path(__file__).parent / "lib"))
+def kept_worker(
+    sample: ModuleType, store: redis.Redis, _kept_worker: KeptWorker
+) -> Iterator[KeptWorker]:
+    """The worker of the sample application that tests share; each must leave it as it was."""
+    yield _kept_worker
+    until(lambda: not store.keys("flaskiq:inflight:*"), "all is acknowledged")
+
+
+@pytest.fixture
+def sample_worker(kept_worker: KeptWorker, store: redis.Redis) -> Process:
+    """A ready worker that runs the sample application, shared with other tests."""
+    return kept_worker.started(store, "--pool=solo")
 
 
 @pytest.fixture

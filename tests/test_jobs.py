@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pytest
 import redis
+from fleet import SOLO, THREADS
 from processes import Process, Project
 from waiting import until
 
@@ -120,7 +121,7 @@ def test_the_soft_time_limit_is_raised_once_and_not_retried(
     assert "has no effect" not in worker.output
 
 
-@pytest.mark.parametrize("pool", ["solo", "threads"])
+@pytest.mark.parametrize("pool", [SOLO, THREADS])
 def test_a_pool_that_keeps_no_limits_says_so(
     sample: ModuleType, project: Project, pool: str
 ) -> None:
@@ -188,7 +189,7 @@ def overtaken(starts: list[str], slots: int) -> list[int]:
     ]
 
 
-@pytest.mark.parametrize("pool", ["prefork", "threads"])
+@pytest.mark.parametrize("pool", ["prefork", THREADS])
 @pytest.mark.parametrize("slots", [1, 2])
 def test_no_job_starts_before_the_last_one_of_a_higher_queue(
     project: Project, store: redis.Redis, pool: str, slots: int

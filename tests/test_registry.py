@@ -159,9 +159,11 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("command", ["worker", "beat"])
-@pytest.mark.parametrize("case", BROKEN)
+@pytest.mark.parametrize(
+    ("case", "command"), [*((case, "worker") for case in BROKEN), (next(iter(BROKEN)), "beat")]
+)
 def test_a_broken_worker_stops_the_start(app: Project, case: str, command: str) -> None:
+    """Of each program: both import the app in the same way."""
     files, expected = BROKEN[case]
     for name, text in files.items():
         app.write(name, text)

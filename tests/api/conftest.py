@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from fleet import jobs, start_worker
+from fleet import jobs, keep_worker, start_worker
 
-__all__ = ["jobs", "start_worker"]
+__all__ = ["jobs", "keep_worker", "start_worker"]
 
 
 @pytest.fixture

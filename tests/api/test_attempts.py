@@ -20,7 +20,7 @@ OURS = {"CELERY_CUSTOM_WORKER_POOL": "flaskiq.runtime.pool:FetchPool"}
 """What makes the pool ``custom`` ours."""
 
 
-@pytest.fixture(params=["custom", "prefork"])
+@pytest.fixture(scope="module", params=["custom", "prefork"])
 def pool(request: pytest.FixtureRequest) -> str:
     """The pool of the workers: who runs a job, and who ends it, differs between these."""
     return str(request.param)
@@ -59,9 +59,9 @@ def check_times(job: JobRecord, since: float, seconds: float) -> None:
 
 
 def test_a_job_that_fails_twice_and_then_succeeds(
-    sample: ModuleType, start_worker: StartWorker
+    sample: ModuleType, keep_worker: StartWorker
 ) -> None:
-    start_worker(**OURS)
+    keep_worker(**OURS)
     begun = time.time()
     job = sample.Naps.perform_async(0.3, 3)
     assert job.get(timeout=30) == 3
@@ -89,9 +89,9 @@ def test_a_job_that_succeeds_at_once_has_one_attempt_and_no_header(
 
 
 def test_a_dead_job_that_is_replayed_keeps_what_it_has_been_through(
-    sample: ModuleType, start_worker: StartWorker, store: Redis
+    sample: ModuleType, keep_worker: StartWorker, store: Redis
 ) -> None:
-    start_worker(**OURS)
+    keep_worker(**OURS)
     begun = time.time()
     job = sample.Doomed.perform_async("fail")
     record = found(job.id, State.DEAD)
@@ -112,9 +112,9 @@ def test_a_dead_job_that_is_replayed_keeps_what_it_has_been_through(
 
 
 def test_a_job_that_waits_for_another_attempt_and_is_killed(
-    sample: ModuleType, start_worker: StartWorker
+    sample: ModuleType, keep_worker: StartWorker
 ) -> None:
-    start_worker(**OURS)
+    keep_worker(**OURS)
     job = sample.FailsSlowly.perform_async()
     attempts = [(1, "retried", "LookupError: attempt 1")]
     assert ends(found(job.id, State.RETRYING)) == attempts
@@ -124,9 +124,9 @@ def test_a_job_that_waits_for_another_attempt_and_is_killed(
 
 
 def test_a_snoozed_job(
-    sample: ModuleType, start_worker: StartWorker, store: Redis, jobs: Store
+    sample: ModuleType, keep_worker: StartWorker, store: Redis, jobs: Store
 ) -> None:
-    start_worker(**OURS)
+    keep_worker(**OURS)
     begun = time.time()
     job = sample.Snoozes.perform_async(3600)
     record = found(job.id, State.SCHEDULED)
@@ -147,8 +147,8 @@ def test_a_snoozed_job(
     check_times(record, begun, 0)
 
 
-def test_a_plain_task_with_automatic_retries(sample: ModuleType, start_worker: StartWorker) -> None:
-    start_worker(**OURS)
+def test_a_plain_task_with_automatic_retries(sample: ModuleType, keep_worker: StartWorker) -> None:
+    keep_worker(**OURS)
     begun = time.time()
     job = sample.doomed.delay("LookupError")
     record = found(job.id, State.DEAD)
@@ -160,9 +160,9 @@ def test_a_plain_task_with_automatic_retries(sample: ModuleType, start_worker: S
 
 
 def test_a_job_that_was_stopped_at_its_hard_limit(
-    sample: ModuleType, start_worker: StartWorker
+    sample: ModuleType, keep_worker: StartWorker
 ) -> None:
-    start_worker(**OURS)
+    keep_worker(**OURS)
     begun = time.time()
     job = sample.Hurried.perform_async("sleep")
     record = found(job.id, State.DEAD)
@@ -173,9 +173,9 @@ def test_a_job_that_was_stopped_at_its_hard_limit(
 
 
 def test_a_job_that_nobody_keeps_says_why_it_ended(
-    sample: ModuleType, start_worker: StartWorker
+    sample: ModuleType, keep_worker: StartWorker
 ) -> None:
-    start_worker(**OURS)
+    keep_worker(**OURS)
     begun = time.time()
     job = sample.Dropped.perform_async("kill")
     # It goes to the dead set all the same.
@@ -187,8 +187,8 @@ def test_a_job_that_nobody_keeps_says_why_it_ended(
     check_times(record, begun, 0)
 
 
-def test_the_last_attempts_are_kept(sample: ModuleType, start_worker: StartWorker) -> None:
-    start_worker(**OURS)
+def test_the_last_attempts_are_kept(sample: ModuleType, keep_worker: StartWorker) -> None:
+    keep_worker(**OURS)
     last = MOST + 5
     job = sample.Fails.set(max_retries=last).perform_async(last)
     assert job.get(timeout=60) == last

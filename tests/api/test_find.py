@@ -8,7 +8,7 @@ from datetime import timedelta
 from types import ModuleType
 
 import pytest
-from fleet import StartWorker
+from fleet import THREADS, StartWorker
 from redis import Redis
 from waiting import until
 
@@ -37,7 +37,7 @@ def test_a_job_that_waits(sample: ModuleType) -> None:
     assert state("nobody") == State.UNKNOWN
 
 
-@pytest.mark.parametrize("pool", ["prefork", "threads"])
+@pytest.mark.parametrize("pool", ["prefork", THREADS])
 def test_a_job_that_runs_and_is_done(sample: ModuleType, start_worker: StartWorker) -> None:
     start_worker()
     begun = time.time()
@@ -56,8 +56,8 @@ def test_a_job_that_runs_and_is_done(sample: ModuleType, start_worker: StartWork
     assert found.seconds == pytest.approx(3, abs=1)
 
 
-def test_a_job_without_a_result_is_done(sample: ModuleType, start_worker: StartWorker) -> None:
-    start_worker()
+def test_a_job_without_a_result_is_done(sample: ModuleType, keep_worker: StartWorker) -> None:
+    keep_worker()
     job = sample.Silent.perform_async()
     until(lambda: state(job.id) == State.DONE, "it is remembered")
 
@@ -86,8 +86,8 @@ def test_a_job_that_fails_and_is_replayed(
     assert state(job.id) == State.QUEUED
 
 
-def test_a_discarded_job(sample: ModuleType, start_worker: StartWorker) -> None:
-    start_worker()
+def test_a_discarded_job(sample: ModuleType, keep_worker: StartWorker) -> None:
+    keep_worker()
     job = sample.Doomed.perform_async("discard")
     until(lambda: state(job.id) == State.DISCARDED, "it is discarded")
 
@@ -104,9 +104,9 @@ def test_a_cancelled_job(sample: ModuleType, start_worker: StartWorker, store: R
 
 
 def test_a_running_job_can_see_that_it_is_cancelled(
-    sample: ModuleType, start_worker: StartWorker, store: Redis
+    sample: ModuleType, keep_worker: StartWorker, store: Redis
 ) -> None:
-    start_worker()
+    keep_worker()
     job = sample.Patient.perform_async()
     until(lambda: state(job.id) == State.RUNNING, "it runs")
     assert api.cancel(job.id).state == State.RUNNING

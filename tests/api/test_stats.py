@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from types import ModuleType
 
 import pytest
-from fleet import StartWorker, cut_workers
+from fleet import SOLO, THREADS, StartWorker, cut_workers
 from redis import Redis
 from servers import Server
 from waiting import until
@@ -24,7 +24,7 @@ def ended(job_id: str, ending: str = "done", seconds: float | None = 0.01) -> En
     return Ended(job_id, "shop.Add", "low", 1, ending, seconds, time.time())  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
+@pytest.mark.parametrize("pool", ["prefork", THREADS, SOLO])
 def test_every_attempt_is_counted_by_how_it_ended(
     sample: ModuleType, start_worker: StartWorker
 ) -> None:
@@ -56,7 +56,7 @@ def test_every_attempt_is_counted_by_how_it_ended(
     ]
 
 
-@pytest.mark.parametrize("pool", ["prefork", "threads"])
+@pytest.mark.parametrize("pool", ["prefork", THREADS])
 def test_the_last_counts_are_written_when_a_worker_ends(
     sample: ModuleType, start_worker: StartWorker
 ) -> None:
@@ -126,7 +126,7 @@ def test_running_jobs_are_replaced_and_go_with_their_process(jobs: Store) -> Non
     assert jobs.statistics.running("p") == {}
 
 
-@pytest.mark.parametrize("pool", ["prefork", "threads"])
+@pytest.mark.parametrize("pool", ["prefork", THREADS])
 def test_a_process_tells_of_itself(sample: ModuleType, start_worker: StartWorker) -> None:
     worker = start_worker("-Q", "critical,low", "--concurrency=2")
     until(lambda: len(api.ProcessSet()) == 1, "it beats")

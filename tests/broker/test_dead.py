@@ -26,9 +26,9 @@ def nothing_is_in_flight(jobs: Store) -> bool:
 
 
 def test_a_job_that_gave_up_is_dead_and_is_done_once_the_cause_is_mended(
-    sample: ModuleType, store: Redis, start_worker: Any, jobs: Store
+    sample: ModuleType, store: Redis, keep_worker: Any, jobs: Store
 ) -> None:
-    start_worker()
+    keep_worker()
     before = time.time()
     result = sample.Doomed.perform_async("fail")
     with pytest.raises(LookupError):
@@ -64,9 +64,9 @@ def test_a_job_that_gave_up_is_dead_and_is_done_once_the_cause_is_mended(
 
 
 def test_a_retry_waits_with_its_failure(
-    sample: ModuleType, store: Redis, start_worker: Any, jobs: Store
+    sample: ModuleType, store: Redis, keep_worker: Any, jobs: Store
 ) -> None:
-    start_worker()
+    keep_worker()
     before = time.time()
     result = sample.Unlucky.perform_async("OSError")
     entry = until(lambda: jobs.retry.find(result.id), "it waits for its retry")
@@ -83,21 +83,24 @@ def test_a_retry_waits_with_its_failure(
     assert store.hlen("flaskiq:retry:failures") == 0
 
 
-def test_kill_buries_at_once(sample: ModuleType, start_worker: Any, jobs: Store) -> None:
-    start_worker()
+def test_kill_buries_at_once(
+    sample: ModuleType, store: Redis, keep_worker: Any, jobs: Store
+) -> None:
+    keep_worker()
     result = sample.Doomed.perform_async("kill")
     with pytest.raises(Kill, match="enough"):
         result.get(timeout=20)
     failure = buried(jobs, result.id).failure
     assert failure is not None
     assert (failure.error, failure.attempt) == ("flaskiq.endings.Kill", 1)
+    until(lambda: store.llen("record:deaths") == 1, "the handler is told")
 
 
 @pytest.mark.parametrize(("worker", "ending"), [("Doomed", "discard"), ("Dropped", "fail")])
 def test_what_is_discarded_or_not_to_be_kept_is_gone(
-    sample: ModuleType, store: Redis, start_worker: Any, jobs: Store, worker: str, ending: str
+    sample: ModuleType, store: Redis, keep_worker: Any, jobs: Store, worker: str, ending: str
 ) -> None:
-    start_worker()
+    keep_worker()
     result = getattr(sample, worker).perform_async(ending)
     with pytest.raises((Discard, LookupError)):
         result.get(timeout=20)
@@ -109,9 +112,9 @@ def test_what_is_discarded_or_not_to_be_kept_is_gone(
 
 
 def test_a_plain_task_has_both_sets_too(
-    sample: ModuleType, store: Redis, start_worker: Any, jobs: Store
+    sample: ModuleType, store: Redis, keep_worker: Any, jobs: Store
 ) -> None:
-    start_worker()
+    keep_worker()
     tries = sample.doomed.delay("LookupError")
     entry = buried(jobs, tries.id)
     assert entry.failure is not None
@@ -128,20 +131,21 @@ def test_a_plain_task_has_both_sets_too(
 
 
 def test_a_result_that_cannot_be_kept_buries_its_job(
-    sample: ModuleType, start_worker: Any, jobs: Store
+    sample: ModuleType, store: Redis, keep_worker: Any, jobs: Store
 ) -> None:
-    start_worker()
+    keep_worker()
     result = sample.Doomed.perform_async("unreadable")
     failure = buried(jobs, result.id).failure
     assert failure is not None
     assert "object is not JSON serializable" in failure.message
+    until(lambda: store.llen("record:deaths") == 1, "the handler is told")
 
 
 @pytest.mark.parametrize("pool", ["prefork"])
 def test_a_job_that_is_killed_at_its_time_limit_is_dead(
-    sample: ModuleType, store: Redis, start_worker: Any, jobs: Store, pool: str
+    sample: ModuleType, store: Redis, keep_worker: Any, jobs: Store, pool: str
 ) -> None:
-    start_worker()
+    keep_worker()
     result = sample.Hurried.perform_async("sleep")
     with pytest.raises(TimeLimitExceeded):
         result.get(timeout=20)

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from fleet import SOLO, THREADS
 from processes import Project
 from proxy import Proxy
 from redis import Redis
@@ -33,7 +34,7 @@ def in_flight(jobs: Store) -> int:
     return sum(len(jobs.processes.inflight(process)) for process in jobs.processes.live())
 
 
-@pytest.mark.parametrize("pool", ["solo", "threads", "prefork"])
+@pytest.mark.parametrize("pool", [SOLO, THREADS, "prefork"])
 def test_a_lost_reply_strands_nothing(
     sample: ModuleType, store: Redis, start_worker: Any, server: Server, jobs: Store, pool: str
 ) -> None:
@@ -59,7 +60,7 @@ def test_the_server_may_forget_the_scripts(
         assert sample.Add.perform_in(0.1, number, 2).get(timeout=20) == number + 2
 
 
-@pytest.mark.parametrize("pool", ["solo", "threads", "prefork"])
+@pytest.mark.parametrize("pool", [SOLO, THREADS, "prefork"])
 def test_a_job_that_ends_while_redis_is_away_waits_for_it(
     sample: ModuleType, start_worker: Any, server: Server, jobs: Store, pool: str
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import psutil
 import pytest
+from fleet import SOLO, THREADS
 from proxy import Proxy
 from redis import Redis
 from servers import Server
@@ -39,7 +40,7 @@ def cut_all(store: Redis) -> None:
             store.client_kill_filter(_id=client["id"])
 
 
-@pytest.mark.parametrize("pool", ["solo", "threads", "prefork"])
+@pytest.mark.parametrize("pool", [SOLO, THREADS, "prefork"])
 def test_a_job_of_a_killed_worker_runs_elsewhere(
     sample: ModuleType, store: Redis, start_worker: Any, pool: str
 ) -> None:
@@ -63,7 +64,7 @@ def test_a_long_job_is_not_started_again_while_its_process_lives(
     assert started(store) == ["long"]
 
 
-@pytest.mark.parametrize("pool", ["solo", "threads", "prefork"])
+@pytest.mark.parametrize("pool", [SOLO, THREADS, "prefork"])
 def test_a_cut_connection_starts_no_second_copy(
     sample: ModuleType, store: Redis, start_worker: Any, pool: str, jobs: Store
 ) -> None:
@@ -137,7 +138,12 @@ def test_a_frozen_worker_that_wakes_up_is_fenced(
 
 
 @pytest.mark.parametrize(
-    ("pool", "killer"), [("solo", "Kills"), ("threads", "Kills"), ("prefork", "KillsParent")]
+    ("pool", "killer"),
+    [
+        pytest.param("solo", "Kills", marks=pytest.mark.newest),
+        pytest.param("threads", "Kills", marks=pytest.mark.newest),
+        ("prefork", "KillsParent"),
+    ],
 )
 def test_a_job_that_kills_its_worker_runs_three_times_and_is_dead(
     sample: ModuleType, store: Redis, start_worker: Any, jobs: Store, pool: str, killer: str

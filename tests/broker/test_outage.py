@@ -75,19 +75,19 @@ def run_through_an_outage(
     until(lambda: "after" in records(durable, "ended"), "they work on")
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_ten_jobs_of_a_minute_and_a_half_survive_an_outage_of_a_minute(
+    durable: Server, shop: Project
+) -> None:
+    run_through_an_outage(durable, shop, seconds=90, outage=60, ttl=15, pool="prefork")
+
+
 @pytest.mark.parametrize("pool", ["threads", "prefork"])
 def test_jobs_that_run_while_the_server_is_down_run_once(
     durable: Server, shop: Project, pool: str
 ) -> None:
     run_through_an_outage(durable, shop, seconds=10, outage=6, ttl=2, pool=pool)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(400)
-def test_ten_jobs_of_three_minutes_survive_an_outage_of_a_minute(
-    durable: Server, shop: Project
-) -> None:
-    run_through_an_outage(durable, shop, seconds=180, outage=60, ttl=15, pool="prefork")
 
 
 def test_a_child_that_is_killed_while_the_server_is_down_loses_no_job(

@@ -67,10 +67,10 @@ REFUSED = {
 
 @pytest.mark.parametrize("what", REFUSED)
 def test_it_is_dead_with_its_bytes_and_its_reason(
-    sample: ModuleType, store: Redis, start_worker: Any, jobs: Store, what: str
+    sample: ModuleType, store: Redis, keep_worker: Any, jobs: Store, what: str
 ) -> None:
     raw, reason = REFUSED[what]
-    worker = start_worker()
+    worker = keep_worker()
     jobs.queues.push("default", [raw])
     assert sample.Add.perform_async(3, 4).get(timeout=20) == 7
     entry = next(iter(until(lambda: list(jobs.dead), f"it is dead\n{worker.output}")))
@@ -85,8 +85,8 @@ def test_it_is_dead_with_its_bytes_and_its_reason(
     assert not store.hget("flaskiq:counters", "fenced")
 
 
-def test_an_unknown_task_has_a_result(sample: ModuleType, start_worker: Any, jobs: Store) -> None:
-    start_worker()
+def test_an_unknown_task_has_a_result(sample: ModuleType, keep_worker: Any, jobs: Store) -> None:
+    keep_worker()
     jobs.queues.push("default", [message("shop.Gone")])
     until(lambda: jobs.dead.find("the-id"), "it is dead under its id")
     with pytest.raises(NotRegistered):

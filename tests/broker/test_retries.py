@@ -40,9 +40,9 @@ def test_retry_in_says_how_long_a_job_waits(
 
 
 def test_the_first_failure_is_remembered(
-    sample: ModuleType, store: Redis, start_worker: Any, jobs: Store
+    sample: ModuleType, store: Redis, keep_worker: Any, jobs: Store
 ) -> None:
-    start_worker()
+    keep_worker()
     result = sample.Unlucky.set(max_retries=9).perform_async("OSError", 100)
     first = until(lambda: jobs.retry.find(result.id), "it waits for its first retry")
     jobs.retry.reschedule(result.id, time.time())

@@ -50,9 +50,9 @@ def test_a_job_can_be_seen_rescheduled_and_runs_once(
 
 @pytest.mark.parametrize("delay", [0.3, 1.5])
 def test_a_job_that_is_due_soon_starts_in_time(
-    sample: ModuleType, start_worker: Any, delay: float
+    sample: ModuleType, keep_worker: Any, delay: float
 ) -> None:
-    start_worker()
+    keep_worker()
     sample.Add.perform_async(1, 1).get(timeout=20)
     due = time.time() + delay
     assert sample.Add.perform_in(delay, 1, 2).get(timeout=20) == 3
@@ -83,8 +83,8 @@ def test_every_task_of_the_app_waits_in_redis(
     assert store.llen("default") == 0
 
 
-def test_a_retry_waits_in_the_retry_set(sample: ModuleType, jobs: Store, start_worker: Any) -> None:
-    start_worker()
+def test_a_retry_waits_in_the_retry_set(sample: ModuleType, jobs: Store, keep_worker: Any) -> None:
+    keep_worker()
     result = sample.FailsSlowly.perform_async()
     until(lambda: jobs.retry.find(result.id), "it waits for another attempt")
     assert len(jobs.scheduled) == 0

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from fleet import gevent_or_skip
+from fleet import SOLO, THREADS, gevent_or_skip
 from messages import queued
 from redis import Redis
 from waiting import until
@@ -37,7 +37,7 @@ def test_term_lets_running_jobs_finish_and_starts_no_more(
     assert sorted(started(store)) == sorted(f"job {n}" for n in range(40))
 
 
-@pytest.mark.parametrize("pool", ["prefork", "threads", "solo", "gevent"])
+@pytest.mark.parametrize("pool", ["prefork", THREADS, SOLO, "gevent"])
 def test_what_does_not_finish_in_time_is_in_front_of_its_queue(
     sample: ModuleType, store: Redis, start_worker: Any, jobs: Store, pool: str
 ) -> None:

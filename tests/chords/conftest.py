@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from command import Command
+from command import CalledCommand, Command
 from own_app import fixtures
 from processes import Process, Project
 
@@ -60,4 +60,4 @@ def double(number):
 @pytest.fixture
 def run(jobs: ModuleType, folder: Project) -> Command:
     """The program about the application."""
-    return Command(folder.folder, folder.environ())
+    return CalledCommand(folder.folder, folder.environ())

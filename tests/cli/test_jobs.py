@@ -41,6 +41,7 @@ def test_a_job_from_its_call_to_its_end(
     assert (running["id"], running["worker"], running["attempt"]) == (job_id, "sample.Sleeps", 1)
     assert job_id in command("jobs", "wait", job_id, "--timeout", "30", "--json").out
     assert command("jobs", "wait", job_id).out == "a\n"
+    until(lambda: api.find(job_id).seconds, "its end is recorded")
     text = command("jobs", "find", job_id).out
     assert all(word in text for word in (job_id, "done", "sample.Sleeps"))
 

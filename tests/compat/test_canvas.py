@@ -10,8 +10,8 @@ from celery import chain, chord, group
 from waiting import until
 
 
-def test_canvas(sample: ModuleType, start_worker: Any) -> None:
-    start_worker("--concurrency=2")
+def test_canvas(sample: ModuleType, keep_worker: Any) -> None:
+    keep_worker("--concurrency=2")
     Add, total = sample.Add, sample.total
     assert chain(Add.s(1, 2), Add.s(10), Add.s(100)).delay().get(timeout=20) == 113
     assert group(Add.s(n, n) for n in range(10)).delay().get(timeout=20) == list(range(0, 20, 2))
@@ -23,13 +23,13 @@ def test_canvas(sample: ModuleType, start_worker: Any) -> None:
     assert late.delay().get(timeout=20) == 6
 
 
-def test_a_retried_part_counts_once(sample: ModuleType, start_worker: Any) -> None:
-    start_worker("--concurrency=2")
+def test_a_retried_part_counts_once(sample: ModuleType, keep_worker: Any) -> None:
+    keep_worker("--concurrency=2")
     assert chord([sample.Fails.s(3), sample.Add.s(1, 1)])(sample.total.s()).get(timeout=30) == 5
 
 
-def test_a_failed_part_fails_the_chord(sample: ModuleType, start_worker: Any) -> None:
-    start_worker("--concurrency=2")
+def test_a_failed_part_fails_the_chord(sample: ModuleType, keep_worker: Any) -> None:
+    keep_worker("--concurrency=2")
     failing = sample.Fails.s(9).set(headers={"flaskiq_max_retries": 0})
     body = chord([failing, sample.Add.s(1, 1)])(sample.total.s())
     with pytest.raises(Exception, match="attempt 1"):
@@ -37,8 +37,8 @@ def test_a_failed_part_fails_the_chord(sample: ModuleType, start_worker: Any) ->
     until(lambda: body.status == "FAILURE", "the body has failed")
 
 
-def test_stamps_reach_the_job(sample: ModuleType, start_worker: Any) -> None:
-    start_worker()
+def test_stamps_reach_the_job(sample: ModuleType, keep_worker: Any) -> None:
+    keep_worker("--concurrency=2")
     stamped = sample.stamps.si()
     stamped.stamp(order="42")
     assert stamped.delay().get(timeout=20) == {"order": "42"}
@@ -47,8 +47,8 @@ def test_stamps_reach_the_job(sample: ModuleType, start_worker: Any) -> None:
     assert steps.delay().get(timeout=20) == {"order": "43"}
 
 
-def test_a_stamp_revokes(sample: ModuleType, start_worker: Any) -> None:
-    start_worker()
+def test_a_stamp_revokes(sample: ModuleType, keep_worker: Any) -> None:
+    keep_worker("--concurrency=2")
     revoke = sample.celery_app.control.revoke_by_stamped_headers
     until(lambda: revoke({"order": ["44"]}, reply=True, timeout=1), "the worker has heard it")
     stamped = sample.stamps.si()

@@ -18,9 +18,9 @@ from flaskiq.store.store import Store
 
 @pytest.mark.parametrize("pool", ["prefork"])
 def test_the_hard_limit_ends_a_job_for_good(
-    sample: ModuleType, store: Redis, start_worker: Any, jobs: Store
+    sample: ModuleType, store: Redis, keep_worker: Any, jobs: Store
 ) -> None:
-    worker = start_worker()
+    worker = keep_worker()
     result = sample.endless.delay("endless")
     with pytest.raises(TimeLimitExceeded):
         result.get(timeout=30)
@@ -32,9 +32,9 @@ def test_the_hard_limit_ends_a_job_for_good(
 
 @pytest.mark.parametrize("pool", ["prefork"])
 def test_the_soft_limit_lets_a_job_clean_up(
-    sample: ModuleType, store: Redis, start_worker: Any
+    sample: ModuleType, store: Redis, keep_worker: Any
 ) -> None:
-    start_worker()
+    keep_worker()
     with pytest.raises(Exception, match="SoftTimeLimitExceeded"):
         sample.SoftLimited.perform_async().get(timeout=30)
     assert store.lrange("record:cleaned up", 0, -1) == ["1"]

@@ -13,9 +13,9 @@ from flaskiq.store.store import Store
 
 
 def test_a_ready_job_is_revoked(
-    sample: ModuleType, store: Redis, start_worker: Any, jobs: Store
+    sample: ModuleType, store: Redis, keep_worker: Any, jobs: Store
 ) -> None:
-    start_worker()
+    keep_worker()
     running = sample.Sleeps.perform_async("running", 1)
     until(lambda: store.llen("record:started"), "it runs")
     behind = [sample.Sleeps.perform_async(f"behind {n}", 0) for n in range(3)]
@@ -29,9 +29,9 @@ def test_a_ready_job_is_revoked(
 
 @pytest.mark.parametrize("pool", ["prefork"])
 def test_terminate_ends_a_job_that_runs(
-    sample: ModuleType, store: Redis, start_worker: Any, jobs: Store
+    sample: ModuleType, store: Redis, keep_worker: Any, jobs: Store
 ) -> None:
-    worker = start_worker()
+    worker = keep_worker()
     running = sample.Sleeps.perform_async("running", 60)
     until(lambda: store.llen("record:started"), "it runs")
     running.revoke(terminate=True)
@@ -46,9 +46,9 @@ def test_terminate_ends_a_job_that_runs(
 
 @pytest.mark.parametrize("pool", ["prefork"])
 def test_terminate_by_kill_ends_it_for_good_too(
-    sample: ModuleType, store: Redis, start_worker: Any, jobs: Store
+    sample: ModuleType, store: Redis, keep_worker: Any, jobs: Store
 ) -> None:
-    start_worker()
+    keep_worker()
     running = sample.Sleeps.perform_async("running", 60)
     until(lambda: store.llen("record:started"), "it runs")
     sample.celery_app.control.terminate(running.id, signal="SIGKILL")
@@ -60,9 +60,9 @@ def test_terminate_by_kill_ends_it_for_good_too(
 
 @pytest.mark.parametrize("pool", ["threads"])
 def test_a_thread_cannot_be_terminated_and_goes_on(
-    sample: ModuleType, store: Redis, start_worker: Any
+    sample: ModuleType, store: Redis, keep_worker: Any
 ) -> None:
-    worker = start_worker()
+    worker = keep_worker()
     running = sample.Sleeps.perform_async("running", 2)
     until(lambda: store.llen("record:started"), "it runs")
     running.revoke(terminate=True)

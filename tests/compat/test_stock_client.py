@@ -25,9 +25,9 @@ def call(project: Project, code: str) -> str:
 
 
 def test_its_jobs_run_and_it_reads_their_results(
-    project: Project, start_worker: Any, sample: ModuleType
+    project: Project, keep_worker: Any, sample: ModuleType
 ) -> None:
-    start_worker()
+    keep_worker()
     printed = call(
         project,
         "print(add.delay(1, 2).get(timeout=20))\n"
@@ -37,8 +37,8 @@ def test_its_jobs_run_and_it_reads_their_results(
     assert printed.splitlines() == ["3", "7", "['x', 'sample', 'sample.plain']"]
 
 
-def test_its_canvas_runs(project: Project, start_worker: Any, sample: ModuleType) -> None:
-    start_worker()
+def test_its_canvas_runs(project: Project, keep_worker: Any, sample: ModuleType) -> None:
+    keep_worker()
     printed = call(
         project,
         "from celery import chain, chord, group\n"
@@ -50,9 +50,9 @@ def test_its_canvas_runs(project: Project, start_worker: Any, sample: ModuleType
 
 
 def test_an_idle_worker_finds_its_job_within_about_a_second(
-    project: Project, start_worker: Any, sample: ModuleType
+    project: Project, keep_worker: Any, sample: ModuleType
 ) -> None:
-    start_worker()
+    keep_worker()
     printed = call(
         project,
         "import time\n"
@@ -64,10 +64,10 @@ def test_an_idle_worker_finds_its_job_within_about_a_second(
 
 
 def test_its_job_for_later_waits_in_redis(
-    project: Project, start_worker: Any, sample: ModuleType, jobs: Store, store: Redis
+    project: Project, keep_worker: Any, sample: ModuleType, jobs: Store, store: Redis
 ) -> None:
     """A stock client puts it onto the list, whatever its time: the worker puts it away."""
-    start_worker()
+    keep_worker()
     hour = call(project, "print(add.apply_async((1, 1), countdown=3600).id)")
     start = time.time()
     soon = call(project, "print(add.apply_async((2, 2), countdown=3).id)")
@@ -100,9 +100,9 @@ def test_a_time_that_nobody_can_read_ends_no_worker(
 
 
 def test_its_revoke_is_obeyed(
-    project: Project, start_worker: Any, sample: ModuleType, jobs: Store
+    project: Project, keep_worker: Any, sample: ModuleType, jobs: Store
 ) -> None:
-    start_worker()
+    keep_worker()
     later = sample.Add.perform_in(3600, 1, 1)
     call(project, f"app.control.revoke({later.id!r}, reply=True, timeout=3)")
     assert jobs.scheduled.find(later.id) is None

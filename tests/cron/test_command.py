@@ -2,58 +2,34 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 import redis
-from command import Command
+from addresses import import_app
+from command import CalledCommand, Command
 from processes import Project
+from servers import Server
 
-APP = """
-from flask import Flask
-from flaskiq import Flaskiq, Worker, WorkerRegistry
-
-app = Flask("clock")
-app.config["FLASKIQ_WORKERS"] = ["app"]
-app.config["CELERY"] = {"beat_schedule": {
-    "ping": {"task": "shop.Nightly", "schedule": 30.0},
-    "text": {"task": "shop.Nightly", "schedule": "*/5 * * * *"},
-}}
-flaskiq = Flaskiq(app)
-
-
-class Nightly(Worker):
-    name = "shop.Nightly"
-    queue = "low"
-    cron_schedule = "30 2 * * *"
-    cron_timezone = "Europe/Berlin"
-    cron_args = ("all",)
-
-    @classmethod
-    def perform(cls, what):
-        return what
-
-
-class Often(Worker):
-    name = "shop.Often"
-    cron_schedule = ["@hourly", "0 9 * * mon-fri"]
-
-    @classmethod
-    def perform(cls):
-        return None
-
-
-WorkerRegistry.initialize()
-"""
+LIB = str(Path(__file__).parent / "lib")
+sys.path.append(LIB)
+ENV = {"FLASKIQ_APP": "clock_app:app", "PYTHONPATH": LIB}
 
 NOBODY = "redis://127.0.0.1:1/0"
 
 
+@pytest.fixture(scope="session")
+def _clock_app(server: Server) -> ModuleType:
+    return import_app("clock_app", server.url)
+
+
 @pytest.fixture
-def command(project: Project) -> Command:
-    """The program in the folder of the app."""
-    project.write("app.py", APP)
-    return Command(project.folder, project.environ())
+def command(project: Project, _clock_app: ModuleType) -> Command:
+    """The program about the app."""
+    return CalledCommand(project.folder, project.environ(**ENV))
 
 
 def test_every_entry_with_its_next_slot(command: Command) -> None:
@@ -98,8 +74,7 @@ def test_an_entry_is_paused_resumed_and_run(command: Command, store: redis.Redis
 
 
 def test_a_preview_needs_no_redis(project: Project) -> None:
-    project.write("app.py", APP)
-    command = Command(project.folder, project.environ(CELERY_BROKER_URL=NOBODY))
+    command = Command(project.folder, project.environ(**ENV, CELERY_BROKER_URL=NOBODY))
     day = ("--from", "2026-06-01", "--to", "2026-06-02", "--tz", "Europe/Berlin")
     found = command.json("cron", "preview", "shop.Nightly", "shop.Often 0 9 * * mon-fri", *day)
     assert [(each["at"], each["entry"]) for each in found["firings"]] == [
@@ -134,7 +109,7 @@ def test_a_slip_of_the_pen(command: Command, words: tuple[str, ...], message: st
 
 
 def test_the_status_of_workers_says_who_leads(command: Command, project: Project) -> None:
-    beat = project.start("flaskiq", "beat")
+    beat = project.start("flaskiq", "beat", **ENV)
     beat.wait_for("This scheduler leads")
     found = command.json("cron")["scheduler"]
     assert f":{beat.pid}:" in found["leader"]

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import click
 import pytest
 from celery import chord
-from command import Command, Done
+from command import CalledCommand, Command, Done
 from fleet import LIB
 from processes import Project
 from redis import Redis
@@ -238,9 +238,13 @@ def test_with_a_healthy_chord(
 def test_with_a_stuck_chord(
     sample: ModuleType, store: Redis, program: Project, command: str
 ) -> None:
+    """Called, but for what is no ``flaskiq``; as programs they have all run in the test above."""
     found = stage(sample, store, stuck=True)
-    done = run(program, command, found.id)
-    assert done.code == codes(command).stuck, done
+    first, *words = shlex.split(re.sub(r"\bID\b", found.id, command))
+    if first == "flaskiq":
+        CalledCommand(program.folder, program.environ(**APP))(*words, code=codes(command).stuck)
+    else:
+        assert run(program, command, found.id).code == codes(command).stuck
 
 
 @pytest.mark.parametrize(

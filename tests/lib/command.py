@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -9,6 +10,7 @@ import select
 import subprocess
 import sys
 import time
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -18,9 +20,11 @@ import pytest
 from fleet import LIB
 from processes import Project
 
+from flaskiq.cli import main
+
 PROGRAM = str(Path(sys.executable).with_name("flaskiq"))
 
-__all__ = ["Command", "Done", "command"]
+__all__ = ["CalledCommand", "Command", "Done", "command"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,31 @@ class Command:
         return Done(process.returncode, out, err)
 
 
+class CalledCommand(Command):
+    """Calls ``flaskiq`` within this process, which has the application already.
+
+    A start of the program takes most of a second; it is the same function either way.
+    """
+
+    def __call__(self, *words: str, code: int = 0) -> Done:
+        """Call it without a terminal; fail if it ends otherwise than with ``code``."""
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, Path(os.devnull).open() as nobody:
+            for name in set(os.environ) - set(self._env):
+                patch.delenv(name)
+            for name, value in self._env.items():
+                patch.setenv(name, value)
+            patch.chdir(self._folder)
+            patch.setattr(sys, "argv", [PROGRAM, *words])
+            patch.setattr(sys, "path", [*sys.path])
+            patch.setattr(sys, "stdin", nobody)
+            with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+                main()
+        got = Done(ended.value.code or 0, out.getvalue(), err.getvalue())
+        assert got.code == code, f"{got.code} {got.out}\n{got.err}"
+        return got
+
+
 def _talk(terminal: int, answer: str, timeout: float) -> str:
     """Answer the first question, and return what was shown, until the program has ended."""
     shown, deadline = b"", time.monotonic() + timeout
@@ -109,4 +138,5 @@ def _talk(terminal: int, answer: str, timeout: float) -> str:
 @pytest.fixture
 def command(sample: ModuleType, project: Project) -> Command:
     """The program about the sample application, its server empty."""
-    return Command(project.folder, project.environ(FLASKIQ_APP="sample:app", PYTHONPATH=LIB))
+    env = project.environ(FLASKIQ_APP="sample:app", PYTHONPATH=LIB)
+    return CalledCommand(project.folder, env)

@@ -10,6 +10,7 @@ from types import ModuleType
 
 import psutil
 import pytest
+from kept import KeptWorker
 from processes import Process, Project
 from redis import Redis
 from servers import Server
@@ -22,14 +23,20 @@ TTL = 2
 
 StartWorker = Callable[..., Process]
 
+SOLO, THREADS = (pytest.param(each, marks=pytest.mark.newest) for each in ("solo", "threads"))
+"""Pools of Celery beside prefork, where that is run too: those are the same on each Python."""
+
 __all__ = [
     "debian_redis",
     "LIB",
+    "SOLO",
+    "THREADS",
     "TTL",
     "StartWorker",
     "gevent_or_skip",
     "jobs",
     "pool",
+    "keep_worker",
     "start_worker",
 ]
 
@@ -69,6 +76,17 @@ def start_worker(sample: ModuleType, project: Project, pool: str) -> StartWorker
         )
 
     return start
+
+
+@pytest.fixture
+def keep_worker(kept_worker: KeptWorker, store: Redis, pool: str) -> StartWorker:
+    """Let the worker that tests share run, with one job at a time unless said otherwise."""
+
+    def keep(*options: str, **env: str) -> Process:
+        usual = (f"--pool={pool}", "--concurrency=1", "--hostname=worker1@test", "--without-mingle")
+        return kept_worker.started(store, *usual, *options, **env)
+
+    return keep
 
 
 def cut_workers(store: Redis) -> None:

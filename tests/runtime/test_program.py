@@ -6,6 +6,8 @@ import pytest
 from fleet import gevent_or_skip
 from processes import Process, Project
 
+pytestmark = pytest.mark.newest
+
 APP = """
 from flask import Flask
 from flaskiq import Flaskiq

@@ -22,7 +22,7 @@ from flaskiq import (
     current_tenant,
 )
 
-app = Flask("kit")
+app = Flask(__name__)
 app.config.update(FLASKIQ_SYSTEM_TENANT={"organization_id": "system"})
 flaskiq = Flaskiq(app)
 celery_app = flaskiq.celery
