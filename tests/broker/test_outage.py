@@ -41,8 +41,8 @@ def start_workers(shop: Project, ttl: int, *options: str) -> list[Process]:
     ]
 
 
-def enqueue(shop: Project, call: str) -> None:
-    shop.python(f"from sample import *\nwith app.app_context(): {call}")
+def enqueue(shop: Project, call: str) -> str:
+    return shop.python(f"from sample import *\nwith app.app_context(): {call}")
 
 
 def records(durable: Server, key: str) -> list[str]:
@@ -103,3 +103,47 @@ def test_a_child_that_is_killed_while_the_server_is_down_loses_no_job(
     until(lambda: set(records(durable, "ended")) == {"one", "two"}, "both have run", 40)
     until(lambda: nothing_in_flight(durable), "all are acknowledged", 40)
     assert len(records(durable, "started")) == 3, "only the job of the killed child ran again"
+
+
+@pytest.mark.parametrize("pool", ["custom", "prefork"])
+def test_the_first_retry_of_a_process_waits_for_the_server(
+    durable: Server, shop: Project, pool: str
+) -> None:
+    """It opens a connection for that, and nobody else has before."""
+    ours = {"CELERY_CUSTOM_WORKER_POOL": "flaskiq.runtime.pool:FetchPool"}
+    shop.worker(
+        "sample:celery_app", f"--pool={pool}", "--concurrency=1", "--without-mingle", **ours
+    )
+    job_id = enqueue(shop, "print(Naps.perform_async(2, 2).id)").strip()
+    until(lambda: runs(durable), "it runs")
+    durable.kill()
+    back_at = time.monotonic() + 9
+    until(lambda: time.monotonic() > back_at, "the outage is over", 12)
+    durable.start()
+    until(lambda: '"SUCCESS", "result": 2' in result(durable, job_id), "it has run again", 40)
+
+
+@pytest.mark.parametrize("pool", ["custom", "prefork"])
+def test_what_follows_a_job_waits_for_the_server(durable: Server, shop: Project, pool: str) -> None:
+    ours = {"CELERY_CUSTOM_WORKER_POOL": "flaskiq.runtime.pool:FetchPool"}
+    shop.worker(
+        "sample:celery_app", f"--pool={pool}", "--concurrency=1", "--without-mingle", **ours
+    )
+    chain = "from celery import chain; print(chain(Naps.s(2, 1), Add.s(1))().id)"
+    job_id = enqueue(shop, chain).strip()
+    until(lambda: runs(durable), "it runs")
+    durable.kill()
+    back_at = time.monotonic() + 9
+    until(lambda: time.monotonic() > back_at, "the outage is over", 12)
+    durable.start()
+    until(lambda: '"SUCCESS", "result": 2' in result(durable, job_id), "the next has run", 40)
+
+
+def runs(durable: Server) -> bool:
+    with durable.client() as client:
+        return any(client.hlen(key) for key in client.keys("flaskiq:inflight:*"))
+
+
+def result(durable: Server, job_id: str) -> str:
+    with durable.client() as client:
+        return str(client.get(f"celery-task-meta-{job_id}") or "")

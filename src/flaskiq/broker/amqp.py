@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery
@@ -12,6 +13,7 @@ from kombu.utils.imports import symbol_by_name
 
 from flaskiq.broker.chords import NamesParts
 from flaskiq.broker.connection import FlaskiqConnection
+from flaskiq.broker.patience import insist
 from flaskiq.broker.put import flight_of_next
 from flaskiq.broker.tenant import CarriesTenant
 
@@ -53,8 +55,9 @@ class PatientRetries(_Base):
     """Mixin for an AMQP class: the retry of a running job waits for Redis as long as it takes.
 
     Celery gives up within a second, and then drops the job for good (celery/app/task.py, ``retry``
-    raises ``Reject``). The queue is not declared again, since kombu goes on with a closed channel
-    when the connection is lost in doing so.
+    raises ``Reject``). kombu does not repeat what fails while it opens the channel, as for the
+    first message of a process. The queue is not declared again, since kombu goes on with a closed
+    channel when the connection is lost in doing so.
     """
 
     def _create_task_sender(self) -> Callable[..., Any]:
@@ -70,6 +73,8 @@ class PatientRetries(_Base):
             if flight_of_next({**message[0], **(headers or {})}):
                 policy = {**(options.get("retry_policy") or {}), "max_retries": None}
                 options.update(retry=True, retry_policy=policy, declare=[])
+                publish = partial(send, producer, name, message, headers=headers, **options)
+                return insist(publish, f"Job {message[0]['id']} waits for its next attempt")
             return send(producer, name, message, headers=headers, **options)
 
         return send_task_message
