@@ -7,6 +7,7 @@ Celery's ``task_prerun`` and ``task_postrun`` run in the thread of the job, arou
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any
@@ -21,8 +22,6 @@ from flaskiq.runtime.jobs import shown
 if TYPE_CHECKING:
     from celery import Task
 
-    from flaskiq.tenant import Tenant
-
 AS_OF = 1.0
 """Seconds for which a job believes that it was not cancelled."""
 
@@ -36,11 +35,12 @@ _SURROUNDINGS = "flaskiq_surroundings"
 
 @task_prerun.connect(weak=False)
 def _enter(task_id: str, task: Task[..., Any], **_: Any) -> None:
-    state = state_of(task.app)
-    if state is None:
+    state, request = state_of(task.app), task.request
+    if state is None or STARTED in vars(request):  # whoever runs it has done this already
         return
-    request = task.request
-    around = Surroundings(state.app, _current(task_id, task, request), _tenant(state, request))
+    surroundings = _of_eager if request.is_eager else of_message
+    queue = (request.delivery_info or {}).get("routing_key")
+    around = surroundings(state, task, task_id, request.headers or {}, queue, request.retries + 1)
     around.__enter__()
     vars(request).update({_SURROUNDINGS: around, STARTED: time()})
 
@@ -52,25 +52,49 @@ def _leave(task: Task[..., Any], **_: Any) -> None:
         around.__exit__(None, None, None)
 
 
-def _tenant(state: State, request: Any) -> Tenant:
-    """On whose behalf a job runs; an eager one has no message, and runs for whoever calls it."""
-    if not request.is_eager:
-        return state.tenancy.of_headers(request.headers)
-    tenancy, headers = state.tenancy, request.headers or {}
+def of_message(
+    state: State,
+    task: Task[..., Any],
+    job_id: str,
+    headers: Mapping[str, Any],
+    queue: str | None,
+    attempt: int,
+) -> Surroundings:
+    """Return the surroundings of a job; ``headers`` are those of its message, not Celery's own."""
+    job = _current(task, job_id, headers, queue, attempt)
+    return Surroundings(state.app, job, state.tenancy.of_headers(headers))
+
+
+def _of_eager(
+    state: State,
+    task: Task[..., Any],
+    job_id: str,
+    headers: Mapping[str, Any],
+    queue: str | None,
+    attempt: int,
+) -> Surroundings:
+    """Return those of a job that has no message: it may run for whoever calls it."""
+    tenancy = state.tenancy
     tenant = tenancy.of_headers(headers) if tenancy.is_named(headers) else tenant_of(state)
-    vars(request).update(tenant)  # as the headers of a message are
-    return tenant
+    vars(task.request).update(tenant)  # as the headers of a message are
+    return Surroundings(state.app, _current(task, job_id, headers, queue, attempt), tenant)
 
 
-def _current(task_id: str, task: Task[..., Any], request: Any) -> CurrentJob:
+def _current(
+    task: Task[..., Any],
+    job_id: str,
+    headers: Mapping[str, Any],
+    queue: str | None,
+    attempt: int,
+) -> CurrentJob:
     return CurrentJob(
-        id=task_id,
+        id=job_id,
         worker=str(task.name),
-        queue=(request.delivery_info or {}).get("routing_key"),
-        attempt=request.retries + 1,
-        headers=shown(request.headers or {}),
+        queue=queue,
+        attempt=attempt,
+        headers=shown(headers),
         report=partial(_report, task),
-        ask_cancelled=Cancellation(task, task_id),
+        ask_cancelled=Cancellation(task, job_id),
     )
 
 

@@ -15,7 +15,7 @@ import threading
 from base64 import b64decode
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from time import monotonic, time
 from typing import Any, NamedTuple
 
@@ -24,6 +24,7 @@ from celery import Celery, signals
 from celery.worker import state
 from redis import RedisError
 
+from flaskiq.attempt import STARTED
 from flaskiq.broker import batches
 from flaskiq.broker.channel import Message
 from flaskiq.current import state_of
@@ -36,10 +37,12 @@ from flaskiq.message import (
     custom,
     read_envelope,
 )
+from flaskiq.runtime.context import of_message
 from flaskiq.runtime.ending import ending_of
 from flaskiq.runtime.pool.events import Events
 from flaskiq.runtime.pool.fetcher import Caught
 from flaskiq.runtime.pool.limits import SoftLimits, raise_in
+from flaskiq.runtime.pool.listeners import heard, tracers_ask_others
 from flaskiq.runtime.pool.local import LocalConsumer
 from flaskiq.runtime.pool.rates import Rates
 from flaskiq.runtime.pool.slots import Slots
@@ -104,11 +107,12 @@ class Executor:
         self._slots, self._limits, self._events = slots, limits, events
         self._default_limits = default_limits
         self._rates, self._flush, self._tell = rates, flush, tell
-        found = state_of(app)
+        self._flaskiq = found = state_of(app)
         self._tenant_of = found.tenancy.plain if found else lambda _: None
         self._has_rates = not app.conf.worker_disable_rate_limits
         self.consumer = LocalConsumer(app, hostname, events)
-        self.consumer.update_strategies()
+        with tracers_ask_others():
+            self.consumer.update_strategies()
         self._plain = {
             name: Plain(task, task.__trace__)
             for name, task in app.tasks.items()
@@ -220,9 +224,10 @@ class Executor:
         args, kwargs, embed = body
         headers, properties, task = envelope["headers"], envelope["properties"], plain.task
         delivery = properties.get("delivery_info") or {}
+        own, attempt = custom(headers), (headers.get("retries") or 0) + 1
         request = {
             # Celery's context would look for them in a way that costs as much as the rest.
-            "headers": custom(headers),
+            "headers": own,
             **headers,
             **(embed or {}),
             "args": args,
@@ -238,7 +243,15 @@ class Executor:
                 "priority": properties.get("priority"),
                 "redelivered": delivery.get("redelivered", False),
             },
+            STARTED: time(),
         }
+        around = (
+            nullcontext()
+            if self._flaskiq is None
+            else of_message(
+                self._flaskiq, task, headers["id"], own, delivery.get("routing_key"), attempt
+            )
+        )
         events = self._events if self._events.enabled and task.send_events else None
         if events:
             events.received(headers)
@@ -249,7 +262,8 @@ class Executor:
         outcome = None
         try:
             try:
-                outcome = plain.trace(headers["id"], args, kwargs, request)
+                with around:
+                    outcome = plain.trace(headers["id"], args, kwargs, request)
             finally:
                 self._limits.end(thread)
         except MemoryError:
@@ -268,7 +282,7 @@ class Executor:
             return
         if events:
             events.send("task-succeeded", uuid=headers["id"], result=shown, runtime=seconds)
-        self._note_done(caught, headers, request["headers"], seconds)
+        self._note_done(caught, headers, own, seconds)
         self._channel.finish(caught.tag)
 
     def _note_done(
@@ -347,7 +361,8 @@ class Executor:
             finally:
                 self._limits.end(thread)
 
-        self.consumer.run(self._message(envelope), limited)
+        with heard():
+            self.consumer.run(self._message(envelope), limited)
         if is_early:
             self._tell({"late": caught.seq})
 
