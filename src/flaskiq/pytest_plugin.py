@@ -1,6 +1,6 @@
 """The pytest plugin: fixtures and a marker for ``flaskiq.testing``, found by its entry point.
 
-It imports nothing of Flaskiq before a test asks for it.
+It imports nothing of the test kit before a test asks for it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ FIXTURES = {"fake": "flaskiq_fake", "inline": "flaskiq_inline", "real": "flaskiq
 """Mode -> its fixture."""
 
 MARKER = "flaskiq(mode): run the test in a mode of flaskiq.testing: 'fake', 'inline' or 'real'"
-
 
 _MODE = pytest.StashKey["fake | inline | real"]()
 """The mode that a fixture of a test has made."""

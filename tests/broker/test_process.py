@@ -97,3 +97,21 @@ def test_a_job_that_was_pushed_back_does_not_start(jobs: Store, process: Process
     assert process.hand.release_unstarted(["begun", "queued"]) == [queued]
     assert not process.may_start("queued")
     assert not process.hand.begin("queued")
+
+
+def test_it_stays_quiet_under_a_new_identity_until_it_has_ended(process: Process) -> None:
+    process.is_quiet = process.is_stopping = True
+    process.renew()  # it was declared dead
+    assert process.is_quiet
+    assert process.is_stopping
+    process.leave()
+    process.start()
+    assert not process.is_quiet
+    assert not process.is_stopping
+
+
+def test_it_may_be_told_to_be_quiet_before_it_begins(process: Process) -> None:
+    process.leave()
+    process.is_quiet = True
+    process.start()
+    assert process.is_quiet

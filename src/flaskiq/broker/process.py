@@ -61,7 +61,6 @@ class Process:
         with self._lock:
             if self._thread is not None:
                 return
-            self.is_stopping = self.is_quiet = False
             require_floor(self.store.client)
             self._feel(self.store.processes.register(self.id, self.ttl, self._facts()))
             self._thread = threading.Thread(
@@ -80,6 +79,7 @@ class Process:
                 with suppress(RedisError):  # then the reapers find out by themselves
                     self.store.processes.deregister(self.id)
             self._reset()
+            self.is_stopping = self.is_quiet = False  # another worker of this program may begin
 
     @property
     def is_taken_for_dead(self) -> bool:

@@ -22,6 +22,8 @@ from flaskiq.runtime.jobs import shown
 if TYPE_CHECKING:
     from celery import Task
 
+    from flaskiq.tenant import Tenant
+
 AS_OF = 1.0
 """Seconds for which a job believes that it was not cancelled."""
 
@@ -38,9 +40,9 @@ def _enter(task_id: str, task: Task[..., Any], **_: Any) -> None:
     state, request = state_of(task.app), task.request
     if state is None or STARTED in vars(request):  # whoever runs it has done this already
         return
-    surroundings = _of_eager if request.is_eager else of_message
-    queue = (request.delivery_info or {}).get("routing_key")
-    around = surroundings(state, task, task_id, request.headers or {}, queue, request.retries + 1)
+    queue, headers = (request.delivery_info or {}).get("routing_key"), request.headers or {}
+    tenant = _tenant_of_eager(state, request) if request.is_eager else None
+    around = surround(state, task, task_id, headers, queue, request.retries + 1, tenant)
     around.__enter__()
     vars(request).update({_SURROUNDINGS: around, STARTED: time()})
 
@@ -52,42 +54,21 @@ def _leave(task: Task[..., Any], **_: Any) -> None:
         around.__exit__(None, None, None)
 
 
-def of_message(
+def surround(
     state: State,
     task: Task[..., Any],
     job_id: str,
     headers: Mapping[str, Any],
     queue: str | None,
     attempt: int,
+    tenant: Tenant | None = None,
 ) -> Surroundings:
-    """Return the surroundings of a job; ``headers`` are those of its message, not Celery's own."""
-    job = _current(task, job_id, headers, queue, attempt)
-    return Surroundings(state.app, job, state.tenancy.of_headers(headers))
+    """Return the surroundings of a job.
 
-
-def _of_eager(
-    state: State,
-    task: Task[..., Any],
-    job_id: str,
-    headers: Mapping[str, Any],
-    queue: str | None,
-    attempt: int,
-) -> Surroundings:
-    """Return those of a job that has no message: it may run for whoever calls it."""
-    tenancy = state.tenancy
-    tenant = tenancy.of_headers(headers) if tenancy.is_named(headers) else tenant_of(state)
-    vars(task.request).update(tenant)  # as the headers of a message are
-    return Surroundings(state.app, _current(task, job_id, headers, queue, attempt), tenant)
-
-
-def _current(
-    task: Task[..., Any],
-    job_id: str,
-    headers: Mapping[str, Any],
-    queue: str | None,
-    attempt: int,
-) -> CurrentJob:
-    return CurrentJob(
+    ``headers`` are those of its message that are not Celery's own; they name the tenant, unless it
+    is given.
+    """
+    job = CurrentJob(
         id=job_id,
         worker=str(task.name),
         queue=queue,
@@ -96,6 +77,16 @@ def _current(
         report=partial(_report, task),
         ask_cancelled=Cancellation(task, job_id),
     )
+    named = state.tenancy.of_headers(headers) if tenant is None else tenant
+    return Surroundings(state.app, job, named)
+
+
+def _tenant_of_eager(state: State, request: Any) -> Tenant:
+    """On whose behalf an eager job runs: it has no message, so maybe for whoever calls it."""
+    tenancy, headers = state.tenancy, request.headers or {}
+    tenant = tenancy.of_headers(headers) if tenancy.is_named(headers) else tenant_of(state)
+    vars(request).update(tenant)  # as the headers of a message are
+    return tenant
 
 
 class Cancellation:

@@ -2,54 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from typing_extensions import Unpack
 
 from flaskiq import current, moments
 from flaskiq.cron.entry import Entry, entries
 from flaskiq.cron.slots import next_of
-from flaskiq.job import State
-from flaskiq.testing.enqueued import UNSAID, EnqueuedJob, Unsaid, Wanted, name_of
+from flaskiq.testing.enqueued import Asked, EnqueuedJob, Wanted, name_of
 from flaskiq.testing.mode import active
 
 if TYPE_CHECKING:
-    from flaskiq.moments import Delay
     from flaskiq.testing.mode import Target
 
 SHOWN = 20
 """Jobs that a message shows."""
 
 
-def enqueued(
-    worker: Target | None = None,
-    *,
-    args: Sequence[Any] | Unsaid = UNSAID,
-    kwargs: Mapping[str, Any] | Unsaid = UNSAID,
-    queue: str | Unsaid = UNSAID,
-    at: datetime | Delay | Unsaid | None = UNSAID,
-    tenant: Mapping[str, Any] | Unsaid | None = UNSAID,
-    state: State | Unsaid = UNSAID,
-) -> list[EnqueuedJob]:
+def enqueued(worker: Target | None = None, **asked: Unpack[Asked]) -> list[EnqueuedJob]:
     """Return the jobs that were enqueued since the block began, whatever has become of them.
 
     Without a Worker all of them; what is not said is not looked at, see :func:`assert_enqueued`.
     """
     jobs = active().enqueued()
-    wanted = Wanted(worker, args, kwargs, queue, at, tenant, state)
+    wanted = Wanted(worker, asked)
     return [job for job in jobs if wanted.matches(job)]
 
 
 def assert_enqueued(
-    worker: Target,
-    *,
-    args: Sequence[Any] | Unsaid = UNSAID,
-    kwargs: Mapping[str, Any] | Unsaid = UNSAID,
-    queue: str | Unsaid = UNSAID,
-    at: datetime | Delay | Unsaid | None = UNSAID,
-    tenant: Mapping[str, Any] | Unsaid | None = UNSAID,
-    state: State | Unsaid = UNSAID,
-    count: int | None = None,
+    worker: Target, *, count: int | None = None, **asked: Unpack[Asked]
 ) -> list[EnqueuedJob]:
     """Make sure that such a job was enqueued since the block began, and return those that were.
 
@@ -71,7 +54,7 @@ def assert_enqueued(
         AssertionError: there is none, or another number; it says what there is instead.
     """
     __tracebackhide__ = True
-    wanted = Wanted(worker, args, kwargs, queue, at, tenant, state)
+    wanted = Wanted(worker, asked)
     jobs = active().enqueued()
     found = [job for job in jobs if wanted.matches(job)]
     if len(found) == count or (count is None and found):
@@ -81,23 +64,14 @@ def assert_enqueued(
     raise AssertionError(f"{number} enqueued{meant}: {wanted}\n{_instead(wanted, jobs)}")
 
 
-def refute_enqueued(
-    worker: Target,
-    *,
-    args: Sequence[Any] | Unsaid = UNSAID,
-    kwargs: Mapping[str, Any] | Unsaid = UNSAID,
-    queue: str | Unsaid = UNSAID,
-    at: datetime | Delay | Unsaid | None = UNSAID,
-    tenant: Mapping[str, Any] | Unsaid | None = UNSAID,
-    state: State | Unsaid = UNSAID,
-) -> None:
+def refute_enqueued(worker: Target, **asked: Unpack[Asked]) -> None:
     """Make sure that no such job was enqueued since the block began; see :func:`assert_enqueued`.
 
     Raises:
         AssertionError: there is one.
     """
     __tracebackhide__ = True
-    wanted = Wanted(worker, args, kwargs, queue, at, tenant, state)
+    wanted = Wanted(worker, asked)
     found = [job for job in active().enqueued() if wanted.matches(job)]
     if found:
         listed = "\n".join(f"  {job}" for job in found[:SHOWN])

@@ -5,30 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from typing_extensions import TypedDict
 
 from flaskiq import arguments, moments
+from flaskiq.errors import ArgumentError, did_you_mean
 from flaskiq.job import State
 from flaskiq.message import Message, read
+from flaskiq.moments import Delay
 
 if TYPE_CHECKING:
-    from flaskiq.moments import Delay
     from flaskiq.testing.mode import Target
 
 NEAR = timedelta(seconds=1)
 """How far two times may be apart that mean the same."""
 
-_OPTIONS = ("args", "kwargs", "queue", "at", "tenant", "state")
 
+class Asked(TypedDict, total=False):
+    """What a test says of jobs; what it leaves out is not looked at."""
 
-class Unsaid(Enum):
-    """What a test says nothing of."""
-
-    UNSAID = "unsaid"
-
-
-UNSAID: Final = Unsaid.UNSAID
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any]
+    queue: str
+    at: datetime | Delay | None
+    tenant: Mapping[str, Any] | None
+    state: State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,37 +113,41 @@ def names_of(target: Target) -> set[str]:
     return {name_of(target), *getattr(target, "aliases", ())}
 
 
-@dataclass(frozen=True)
 class Wanted:
     """Which jobs a test means: those that are as it says; of any Worker, if it names none."""
 
-    worker: Target | None
-    args: Sequence[Any] | Unsaid = UNSAID
-    kwargs: Mapping[str, Any] | Unsaid = UNSAID
-    queue: str | Unsaid = UNSAID
-    at: datetime | Delay | Unsaid | None = UNSAID
-    tenant: Mapping[str, Any] | Unsaid | None = UNSAID
-    state: State | Unsaid = UNSAID
+    def __init__(self, worker: Target | None, asked: Asked) -> None:
+        """Take what is asked for.
+
+        Raises:
+            ArgumentError: no job has such a property.
+        """
+        for name in asked:
+            if name not in Asked.__annotations__:
+                meant = did_you_mean(name, Asked.__annotations__)
+                raise ArgumentError(f"jobs are not looked for by {name!r}{meant}")
+        self._worker, self._asked = worker, asked
 
     def is_of(self, job: EnqueuedJob) -> bool:
         """Whether a job is of the Worker."""
-        return self.worker is None or job.worker in names_of(self.worker)
+        return self._worker is None or job.worker in names_of(self._worker)
 
     def differences(self, job: EnqueuedJob) -> list[tuple[str, Any, Any]]:
         """What is different in a job of the Worker: name, as it was to be, as it is."""
+        asked = self._asked
         found: list[tuple[str, Any, Any]] = []
-        if self.args is not UNSAID and (args := _received(list(self.args))) != list(job.args):
+        if "args" in asked and (args := _received(list(asked["args"]))) != list(job.args):
             found.append(("args", args, list(job.args)))
-        if self.kwargs is not UNSAID and (kwargs := _received(dict(self.kwargs))) != job.kwargs:
+        if "kwargs" in asked and (kwargs := _received(dict(asked["kwargs"]))) != job.kwargs:
             found.append(("kwargs", kwargs, dict(job.kwargs)))
-        if self.queue is not UNSAID and self.queue != job.queue:
-            found.append(("queue", self.queue, job.queue))
-        if self.at is not UNSAID and not _is_near(start := _start(self.at, job), job.at):
+        if "queue" in asked and asked["queue"] != job.queue:
+            found.append(("queue", asked["queue"], job.queue))
+        if "at" in asked and not _is_near(start := _start(asked["at"], job), job.at):
             found.append(("at", start or "now", job.at or "now"))
-        if self.tenant is not UNSAID and not _is_for(self.tenant, job.tenant):
-            found.append(("tenant", self.tenant, job.tenant and dict(job.tenant)))
-        if self.state is not UNSAID and self.state != job.state:
-            found.append(("state", str(self.state), str(job.state)))
+        if "tenant" in asked and not _is_for(asked["tenant"], job.tenant):
+            found.append(("tenant", asked["tenant"], job.tenant and dict(job.tenant)))
+        if "state" in asked and asked["state"] != job.state:
+            found.append(("state", str(asked["state"]), str(job.state)))
         return found
 
     def matches(self, job: EnqueuedJob) -> bool:
@@ -149,9 +155,8 @@ class Wanted:
         return self.is_of(job) and not self.differences(job)
 
     def __str__(self) -> str:
-        options = [(name, getattr(self, name)) for name in _OPTIONS]
-        said = [f"{name}={_shown(value)}" for name, value in options if value is not UNSAID]
-        return "  ".join(["a job" if self.worker is None else name_of(self.worker), *said])
+        said = [f"{name}={_shown(value)}" for name, value in self._asked.items()]
+        return "  ".join(["a job" if self._worker is None else name_of(self._worker), *said])
 
 
 def _start(at: datetime | Delay | None, job: EnqueuedJob) -> datetime | None:

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import cached_property
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery
@@ -46,7 +45,7 @@ class Memory:
         self.performer = Performer(celery, self.store)
 
     @cached_property
-    def results(self) -> Any:
+    def backend(self) -> Any:
         """Where results are, if the app keeps any."""
         if keeps_results(self.celery):
             return MemoryResults(self.celery)
@@ -56,6 +55,15 @@ class Memory:
     def control(self) -> MemoryControl:
         """Remote control."""
         return MemoryControl(app=self.celery)
+
+    @property
+    def connections(self) -> Any:
+        """A pool of what refuses to be opened: there is nothing to connect to."""
+        return refusing().Pool()
+
+    def connection(self) -> Connection:
+        """Return what refuses to be opened."""
+        return refusing()
 
     def enqueued(self) -> Iterator[EnqueuedJob]:
         """The jobs that were enqueued, in order."""
@@ -84,60 +92,20 @@ class Memory:
     def clear(self) -> None:
         """Forget everything."""
         self.store.clear()
-        if isinstance(self.results, MemoryResults):
-            self.results.clear()
+        if isinstance(self.backend, MemoryResults):
+            self.backend.clear()
 
 
-class InMemory(Mode):
+class InMemory(Mode[Memory]):
     """A mode without a server."""
 
     def __init__(self) -> None:
         super().__init__()
         self._clock = Clock()
-        self._apps: dict[Celery, Memory] = {}
         self._cron_at = self._clock.now()
 
-    def _of(self, celery: Celery) -> Memory:
-        if celery not in self._apps:
-            self._apps[celery] = Memory(celery, self._clock, self)
-        return self._apps[celery]
-
-    # What the running side asks.
-
-    def store_of(self, celery: Celery) -> MemoryStore:
-        """The store of an app."""
-        return self._of(celery).store
-
-    def backend_of(self, celery: Celery) -> Any:
-        """Where the results of an app are."""
-        return self._of(celery).results
-
-    def producers_of(self, celery: Celery) -> MemoryProducers:
-        """What publishes."""
-        return self._of(celery).producers
-
-    def control_of(self, celery: Celery) -> MemoryControl:
-        """Remote control."""
-        return self._of(celery).control
-
-    def connection_of(self, celery: Celery) -> Connection:  # noqa: ARG002
-        """Return what refuses to be opened: there is nothing to connect to."""
-        return refusing()
-
-    def connections_of(self, celery: Celery) -> Any:  # noqa: ARG002
-        """The same as a pool."""
-        return refusing().Pool()
-
-    def apps(self) -> set[Celery]:
-        """The apps that have used it."""
-        return set(self._apps)
-
-    # What a test says.
-
-    def enqueued(self) -> list[EnqueuedJob]:
-        """The jobs that were enqueued since the block began or :meth:`clear`."""
-        found = chain.from_iterable(memory.enqueued() for memory in self._apps.values())
-        return sorted(found, key=lambda job: job.enqueued_at)
+    def _make(self, celery: Celery) -> Memory:
+        return Memory(celery, self._clock, self)
 
     def drain(
         self,
@@ -176,11 +144,6 @@ class InMemory(Mode):
         if performed.error is not None and raises and performed.ending in FAILED:
             raise performed.error
         return next(job for job in memory.enqueued() if job.id == performed.job_id)
-
-    def clear(self) -> None:
-        """Forget all jobs and results."""
-        for memory in self._apps.values():
-            memory.clear()
 
     def advance(self, delta: timedelta | float) -> None:
         """See :meth:`flaskiq.testing.mode.Mode.advance`."""

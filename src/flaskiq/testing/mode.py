@@ -8,8 +8,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime, timedelta, timezone
+from itertools import chain
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 from flaskiq import current
 from flaskiq.errors import ContextError, ModeError
@@ -18,6 +19,7 @@ from flaskiq.testing.cron import Slot, load, slots_between
 
 if TYPE_CHECKING:
     from celery import Celery, Task
+    from kombu import Connection
     from typing_extensions import Self
 
     from flaskiq.moments import Delay
@@ -31,7 +33,33 @@ if TYPE_CHECKING:
 DecoratedT = TypeVar("DecoratedT", bound=Callable[..., Any])
 
 
-class Mode(ABC):
+class AppInMode(Protocol):
+    """One app in a mode: what it has there in place of its own."""
+
+    @property
+    def store(self) -> Store: ...
+    @property
+    def backend(self) -> Any: ...
+    @property
+    def producers(self) -> Any: ...
+    @property
+    def connections(self) -> Any: ...
+    @property
+    def control(self) -> Any: ...
+    def connection(self) -> Connection:
+        """A connection of its own."""
+
+    def enqueued(self) -> Iterator[EnqueuedJob]:
+        """The jobs that were enqueued, in order, as they are now."""
+
+    def clear(self) -> None:
+        """Forget all jobs and results."""
+
+
+AppT = TypeVar("AppT", bound=AppInMode)
+
+
+class Mode(ABC, Generic[AppT]):
     """A context manager, and a decorator of functions, of coroutine functions and of test classes.
 
     ::
@@ -50,6 +78,7 @@ class Mode(ABC):
 
     def __init__(self) -> None:
         self._outer: list[current.Elsewhere | None] = []
+        self._apps: dict[Celery, AppT] = {}
 
     # The block.
 
@@ -117,7 +146,7 @@ class Mode(ABC):
 
         return run
 
-    def another(self) -> Mode:
+    def another(self) -> Self:
         """Return a new one with the same options: each call of a decorated function has its own."""
         return type(self)()
 
@@ -138,16 +167,41 @@ class Mode(ABC):
         under_test.prepare(celery)
 
     @abstractmethod
+    def _make(self, celery: Celery) -> AppT:
+        """Make what an app has here, when it is first used."""
+
+    def _of(self, celery: Celery) -> AppT:
+        if celery not in self._apps:
+            self._apps[celery] = self._make(celery)
+        return self._apps[celery]
+
     def store_of(self, celery: Celery) -> Store:
         """The store of an app."""
+        return self._of(celery).store
+
+    def backend_of(self, celery: Celery) -> Any:
+        """Where its results are."""
+        return self._of(celery).backend
+
+    def producers_of(self, celery: Celery) -> Any:
+        """The pool of what publishes."""
+        return self._of(celery).producers
+
+    def connections_of(self, celery: Celery) -> Any:
+        """The pool of connections."""
+        return self._of(celery).connections
+
+    def connection_of(self, celery: Celery) -> Connection:
+        """A connection of its own."""
+        return self._of(celery).connection()
+
+    def control_of(self, celery: Celery) -> Any:
+        """Remote control."""
+        return self._of(celery).control
 
     @abstractmethod
     def act(self) -> None:
         """Hear that something may have been enqueued."""
-
-    @abstractmethod
-    def apps(self) -> set[Celery]:
-        """The apps that have used it."""
 
     def slots(self, start: float, end: float) -> list[tuple[Celery, Slot]]:
         """The cron slots of its apps, and of the current one, in that time; in order.
@@ -157,7 +211,7 @@ class Mode(ABC):
         Raises:
             ContextError: it has no app yet, and it is not clear which one is meant.
         """
-        apps = self.apps()
+        apps = set(self._apps)
         with suppress(ContextError) if apps else nullcontext():
             apps.add(current.state().celery)
         for celery in apps:
@@ -168,12 +222,13 @@ class Mode(ABC):
 
     # What a test says.
 
-    @abstractmethod
     def enqueued(self) -> list[EnqueuedJob]:
         """The jobs that were enqueued since the block began or :meth:`clear`, in order.
 
         Whatever has become of them: ``state`` of each says that.
         """
+        found = chain.from_iterable(app.enqueued() for app in self._apps.values())
+        return sorted(found, key=lambda job: job.enqueued_at)
 
     @abstractmethod
     def drain(
@@ -209,9 +264,10 @@ class Mode(ABC):
             ModeError: no job is ready.
         """
 
-    @abstractmethod
     def clear(self) -> None:
-        """Forget all jobs and results."""
+        """Forget all jobs and results; a job that runs goes on."""
+        for app in self._apps.values():
+            app.clear()
 
     @abstractmethod
     def advance(self, delta: timedelta | float) -> None:
@@ -222,7 +278,7 @@ class Mode(ABC):
         """
 
 
-def active() -> Mode:
+def active() -> Mode[Any]:
     """Return the mode of this context.
 
     Raises:

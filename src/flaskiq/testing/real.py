@@ -6,12 +6,10 @@ import json
 import time
 from contextlib import ExitStack
 from datetime import timedelta
-from itertools import chain
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from celery import Celery
-from kombu import Connection
 
 from flaskiq import moments
 from flaskiq.errors import ModeError
@@ -21,12 +19,10 @@ from flaskiq.testing.enqueued import EnqueuedJob
 from flaskiq.testing.mode import Mode
 from flaskiq.testing.performer import shifted
 from flaskiq.testing.real_app import RealApp
-from flaskiq.testing.under_test import keeps_results
 from flaskiq.testing.wish import Wish
 
 if TYPE_CHECKING:
     from flaskiq.moments import Delay
-    from flaskiq.store.store import Store
     from flaskiq.testing.mode import Target
 
 POLL = 0.005
@@ -34,7 +30,7 @@ POLL = 0.005
 POLL_MOST = 0.1
 
 
-class real(Mode):  # noqa: N801 - used like a function
+class real(Mode[RealApp]):  # noqa: N801 - used like a function
     """A Valkey of this test run, emptied, and a Celery worker for each app in a thread.
 
     ::
@@ -55,7 +51,6 @@ class real(Mode):  # noqa: N801 - used like a function
     def __init__(self, *, worker: bool = True, timeout: float = 30) -> None:
         super().__init__()
         self._with_worker, self._timeout = worker, timeout
-        self._apps: dict[Celery, RealApp] = {}
         self._ahead = 0.0
         self._cron_at = time.time()
         self.attempts = Attempts()
@@ -78,46 +73,18 @@ class real(Mode):  # noqa: N801 - used like a function
                 stack.callback(app.end)
 
     def _of(self, celery: Celery) -> RealApp:
-        """The app, which begins here if it has not."""
-        if celery not in self._apps:
-            self._apps[celery] = app = RealApp(celery, self._timeout)
+        """The app; its worker, which asks for it, too, begins when it is known."""
+        is_new = celery not in self._apps
+        app = super()._of(celery)
+        if is_new:
             app.begin(worker=self._with_worker)
-        return self._apps[celery]
+        return app
 
-    # What the running side asks.
+    def _make(self, celery: Celery) -> RealApp:
+        return RealApp(celery, self._timeout)
 
     def act(self) -> None:
         """A worker fetches by itself."""
-
-    def store_of(self, celery: Celery) -> Store:
-        """The store of an app."""
-        return self._of(celery).store
-
-    def backend_of(self, celery: Celery) -> Any:
-        """Where the results of an app are, if it keeps any."""
-        return self._of(celery).backend if keeps_results(celery) else None
-
-    def connection_of(self, celery: Celery) -> Connection:
-        """A connection to its database."""
-        return self._of(celery).connection()
-
-    def connections_of(self, celery: Celery) -> Any:
-        """Connections of all threads."""
-        return self._of(celery).connections
-
-    def producers_of(self, celery: Celery) -> Any:
-        """What publishes."""
-        return self._of(celery).producers
-
-    def control_of(self, celery: Celery) -> Any:
-        """Remote control."""
-        return self._of(celery).control
-
-    def apps(self) -> set[Celery]:
-        """The apps that have used it."""
-        return set(self._apps)
-
-    # What a test says.
 
     def url(self, celery: Celery) -> str:
         """The database of an app as a Redis URL."""
@@ -126,8 +93,7 @@ class real(Mode):  # noqa: N801 - used like a function
     def enqueued(self) -> list[EnqueuedJob]:
         """The jobs that were enqueued since the block began or :meth:`clear`."""
         record()  # a worker does that once a second
-        found = chain.from_iterable(app.enqueued() for app in self._apps.values())
-        return sorted(found, key=lambda job: job.enqueued_at)
+        return super().enqueued()
 
     def drain(
         self,
@@ -172,9 +138,8 @@ class real(Mode):  # noqa: N801 - used like a function
         raise ModeError("perform_one is for fake(); in real() the worker runs all jobs by itself")
 
     def clear(self) -> None:
-        """Forget all jobs; those that run go on."""
-        for app in self._apps.values():
-            app.clear()
+        """Forget all jobs and results; a job that runs goes on."""
+        super().clear()
         self.attempts.take()
 
     def advance(self, delta: timedelta | float) -> None:

@@ -107,7 +107,9 @@ class RealApp:
 
     @property
     def backend(self) -> Any:
-        """Where results are; each thread has its own, as ever."""
+        """Where results are; each thread has its own, as ever. None if the app keeps none."""
+        if not keeps_results(self.celery):
+            return None
         if not hasattr(self._own, "backend"):
             self._own.backend = RedisBackend(app=self.celery, url=self.url)
             # It goes by the settings, which name other servers.

@@ -36,14 +36,14 @@ class Recorder(Loop):
 
     def turn(self, store: Store) -> float:  # noqa: ARG002 - that of each process
         """Write what has changed since the last turn."""
-        with self._turning:
-            for process in self._processes():
-                self._record(process.store, process)
+        self.flush()
         return INTERVAL
 
     def flush(self) -> None:
-        """Write what is left, now: at the end of the worker, or for somebody who asks."""
-        self.turn(self._open_store())
+        """Write what has changed, now: at the end of the worker, or for somebody who asks."""
+        with self._turning:
+            for process in self._processes():
+                self._record(process.store, process)
 
     def _record(self, store: Store, process: Process) -> None:
         batch, running = process.tally.batch(), dict(self._running())

@@ -37,7 +37,7 @@ from flaskiq.message import (
     custom,
     read_envelope,
 )
-from flaskiq.runtime.context import of_message
+from flaskiq.runtime.context import surround
 from flaskiq.runtime.ending import ending_of
 from flaskiq.runtime.pool.events import Events
 from flaskiq.runtime.pool.fetcher import Caught
@@ -248,7 +248,7 @@ class Executor:
         around = (
             nullcontext()
             if self._flaskiq is None
-            else of_message(
+            else surround(
                 self._flaskiq, task, headers["id"], own, delivery.get("routing_key"), attempt
             )
         )
