@@ -25,6 +25,8 @@ QUIET = "--loglevel=WARNING"  # as a stock Celery worker; ours logs two lines fo
 KEEP = "--max-tasks-per-child=1000000"
 COUNTS = {ENQUEUE: 10_000, BULK: 20_000, DRAIN: 8_000}
 
+RESULTS = {"BENCH_RESULTS": "1"}
+
 PREFETCH = {
     "BENCH_CELERY": json.dumps(
         {"worker_disable_prefetch": False, "worker_prefetch_multiplier": 128}
@@ -99,6 +101,7 @@ CONTESTANTS = (
         JOBS,
         (START,),
         "flaskiq worker start: one process per CPU, strict, results, an INFO line for each job",
+        env=RESULTS,
         slots=os.cpu_count() or 1,
         counts={**COUNTS, DRAIN: 30_000},
         baseline="celery/prefork2",

@@ -5,9 +5,10 @@ Everything above the running side reaches the client through here, never by impo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar, Token
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from weakref import WeakSet
 
@@ -164,6 +165,20 @@ def state() -> State:
     )
 
 
+AS_OF = 1.0
+"""Seconds for which a job believes that it was not cancelled."""
+
+
+class Host(Protocol):
+    """What runs a job."""
+
+    def report(self, progress: dict[str, Any]) -> None:
+        """Show how far it has come."""
+
+    def is_cancelled(self, job_id: str) -> bool:
+        """Whether somebody has cancelled it."""
+
+
 @dataclass
 class CurrentJob:
     """The job that runs here and now. Not frozen: that costs each job as much as all of its fields.
@@ -176,8 +191,9 @@ class CurrentJob:
     queue: str | None
     attempt: int
     headers: Mapping[str, Any]
-    report: Callable[[dict[str, Any]], None]
-    ask_cancelled: Callable[[], bool]
+    host: Host = field(repr=False)
+    _was_cancelled: bool = field(default=False, init=False, repr=False)
+    _asked_at: float = field(default=-AS_OF, init=False, repr=False)
 
     @property
     def is_cancelled(self) -> bool:
@@ -185,7 +201,10 @@ class CurrentJob:
 
         Redis is asked at most once a second.
         """
-        return self.ask_cancelled()
+        if not self._was_cancelled and monotonic() - self._asked_at >= AS_OF:
+            self._asked_at = monotonic()
+            self._was_cancelled = self.host.is_cancelled(self.id)
+        return self._was_cancelled
 
     def progress(self, done: float, total: float | None = None, note: str = "") -> None:
         """Say how far the job has come; readers see it as state ``PROGRESS`` of its result.
@@ -200,7 +219,7 @@ class CurrentJob:
                 continue
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
                 raise ArgumentError(f"progress: {name} must be a number from 0 on, not {value!r}")
-        self.report({"done": done, "total": total, "note": str(note)})
+        self.host.report({"done": done, "total": total, "note": str(note)})
 
 
 _running: ContextVar[CurrentJob] = ContextVar("flaskiq.current_job")

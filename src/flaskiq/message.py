@@ -49,6 +49,8 @@ _OF_ATTEMPTS = frozenset({FAILED_AT_HEADER, DEATHS_HEADER, REASON_HEADER})
 ARGSREPR_MAXSIZE = 1024
 """Characters; as Celery cuts what it shows of arguments (``Task.resultrepr_maxsize``)."""
 
+_scan: Any = vars(json.JSONDecoder())["scan_once"]
+
 _encode = JSONEncoder(separators=(",", ":")).encode
 
 
@@ -80,6 +82,15 @@ def read(raw: bytes) -> Message:
     return Message(envelope["headers"], properties, args, kwargs, embed or {})
 
 
+def read_json(text: str) -> Any:
+    """Return what ``json.loads`` would; of a short text in two thirds of its time."""
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:  # it begins with something else
+        end = -1
+    return value if end == len(text) else json.loads(text)
+
+
 def read_envelope(raw: bytes) -> dict[str, Any]:
     """Return the envelope in the bytes of a queue, if kombu can make a message of it.
 
@@ -87,7 +98,7 @@ def read_envelope(raw: bytes) -> dict[str, Any]:
         ValueError: it cannot.
     """
     # kombu's reading of typed values costs as much again, and nearly no envelope has one.
-    envelope: dict[str, Any] = (loads if b'"__type__"' in raw else json.loads)(raw.decode())
+    envelope: dict[str, Any] = (loads if b'"__type__"' in raw else read_json)(raw.decode())
     parts = envelope if isinstance(envelope, dict) else {}
     for name, kind in (("body", str), ("headers", dict), ("properties", dict)):
         if not isinstance(parts.get(name), kind):

@@ -156,6 +156,16 @@ def test_a_format_of_somebody_s_own_comes_before(own: dict[str, Any]) -> None:
     assert formatter.format(record) == "own to redis://:***@a"
 
 
+@pytest.mark.parametrize("datefmt", [None, "%H:%M"])
+def test_the_time_is_logging_s(datefmt: str | None) -> None:
+    ours, theirs = TextFormatter("%(asctime)s"), logging.Formatter("%(asctime)s", datefmt)
+    ours.datefmt = datefmt
+    record = logging.LogRecord("a", logging.INFO, "", 0, "", (), None)
+    for created in (1_700_000_000.0, 1_700_000_000.25, 1_700_000_001.999, 1_700_000_000.5, 0.0):
+        record.created, record.msecs = created, created % 1 * 1000
+        assert ours.format(record) == theirs.format(record)
+
+
 def test_an_app_with_a_logging_setup_of_its_own_keeps_it() -> None:
     own = Celery("own", log="celery.app.log:Logging", set_as_current=False)
     assert isinstance(_adopt(own).log, CeleryLog)

@@ -13,7 +13,6 @@ kombu 5.7.0, kombu/transport/redis.py.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -28,6 +27,7 @@ from flaskiq.broker.fetch import Fetches
 from flaskiq.broker.order import WeightedCycle
 from flaskiq.broker.process import Process, this_process
 from flaskiq.broker.put import Puts
+from flaskiq.message import read_json
 from flaskiq.store.dead_set import Caps
 from flaskiq.store.keys import Keys
 from flaskiq.store.statistics import History
@@ -101,7 +101,7 @@ class Message(_Message):
     def _decode(self) -> Any:
         if self._is_plain:
             with suppress(ValueError):  # kombu says what is wrong with it
-                return json.loads(self.body.decode())
+                return read_json(self.body.decode())
         return super()._decode()
 
     @property

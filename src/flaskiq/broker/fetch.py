@@ -105,7 +105,7 @@ class Fetches(_Base):
         """Return those of ``queues`` that are not paused, in the order of the next fetch."""
         paused = self.process.paused
         order = self._queue_cycle.consume(len(queues))
-        return [queue for queue in order if queue not in paused]
+        return [queue for queue in order if queue not in paused] if paused else order
 
     def serve(self, queues: list[str]) -> None:
         """Order these queues from now on."""
@@ -133,16 +133,19 @@ class Fetches(_Base):
         Of each queue it takes as many as the pace allows, but ``least`` in any case. The results
         of what is acknowledged are taken from ``outbox``.
         """
-        limits = [min(credit, max(least, self.pace.batch(queue))) for queue in queues]
-        prepared = self._prepare(queues, limits)
-        acks = self.process.hand.take_acks()
+        limits = [1 if credit == 1 else self._limit(queue, credit, least) for queue in queues]
+        prepared, hand = self._prepare(queues, limits), self.process.hand
+        acks = hand.take_acks()
         results = outbox.take(acks) if outbox is not None else []
-        seq = self.process.hand.next_seqs(credit)
+        seq = hand.next_seqs(credit)
         if results and len(results) < len(acks):
             first = [result.seq for result in results]
             acks = [*first, *set(acks).difference(first)]
         command = prepared.pack(credit=credit, seq=seq, acks=acks, woken=woken, results=results)
         return Fetching(command, credit, prepared.queues, acks, results)
+
+    def _limit(self, queue: str, credit: int, least: int) -> int:
+        return min(credit, max(least, self.pace.batch(queue)))
 
     def _prepare(self, queues: list[str], limits: list[int]) -> PreparedFetch:
         kept, prepared = self._prepared

@@ -111,10 +111,12 @@ class Hand:
 
         ``acks`` have arrived, and ``acknowledged`` of them were still in flight.
         """
-        uncertain = self._uncertain.intersection(acks)
         self._leaving.difference_update(acks)
-        self._uncertain -= uncertain
         earlier, self._fenced = self._fenced, 0
+        if acknowledged == len(acks) and not self._uncertain:
+            return earlier
+        uncertain = self._uncertain.intersection(acks)
+        self._uncertain -= uncertain
         return earlier + max(0, len(acks) - acknowledged - len(uncertain))
 
     def take_acks(self, most: int = 1000) -> list[int]:

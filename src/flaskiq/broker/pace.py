@@ -7,7 +7,7 @@ from collections import deque
 WORK = 0.010
 """Seconds of work that one fetch may take away from other processes."""
 
-MOST = 50
+MOST = 100
 """Jobs in one fetch; more gains nothing measurable."""
 
 RECENT = 100
@@ -21,22 +21,30 @@ class Pace:
     """Run times of one fetching channel, by queue."""
 
     def __init__(self) -> None:
-        self._times: dict[str, deque[float]] = {}
-        self._new: dict[str, int] = {}
-        self._batches: dict[str, int] = {}
+        self._queues: dict[str, _Recent] = {}
 
     def ran(self, queue: str, seconds: float) -> None:
         """Note the run time of a job."""
-        times = self._times.setdefault(queue, deque(maxlen=RECENT))
-        times.append(seconds)
-        self._new[queue] = self._new.get(queue, 0) + 1
-        if self._new[queue] >= STEP or seconds > WORK:
-            self._new[queue] = 0
-            self._batches[queue] = _batch(times)
+        recent = self._queues.get(queue) or self._queues.setdefault(queue, _Recent())
+        recent.times.append(seconds)
+        recent.new += 1
+        if recent.new >= STEP or seconds > WORK:
+            recent.new, recent.batch = 0, _batch(recent.times)
 
     def batch(self, queue: str) -> int:
         """How many jobs of a queue one fetch may take: 1 until enough is known."""
-        return self._batches.get(queue, 1)
+        recent = self._queues.get(queue)
+        return recent.batch if recent is not None else 1
+
+
+class _Recent:
+    """The last jobs of one queue."""
+
+    __slots__ = ("batch", "new", "times")
+
+    def __init__(self) -> None:
+        self.times: deque[float] = deque(maxlen=RECENT)
+        self.new, self.batch = 0, 1
 
 
 def _batch(times: deque[float]) -> int:

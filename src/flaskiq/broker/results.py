@@ -15,6 +15,7 @@ from celery import states
 from celery.backends import redis
 from celery.exceptions import BackendStoreError
 from kombu.utils.encoding import bytes_to_str
+from kombu.utils.json import JSONEncoder
 
 from flaskiq import current
 from flaskiq.broker.chords import NotesChords
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_IN_OUTBOX = frozenset({states.STARTED, states.SUCCESS})
+
+_encode = JSONEncoder().encode  # kombu makes one for each value
 
 TENANT = "tenant"
 """The field of Celery's record of a result that says whom the job ran for."""
@@ -107,6 +111,28 @@ class ThinResults(_Base):
             return self.ensure(super().get, (key,))
         return super().get(key)
 
+    def store_result(
+        self,
+        task_id: str,
+        result: Any,
+        state: str,
+        traceback: Any = None,
+        request: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Store a state; what an :class:`Outbox` takes needs none of Celery's tries."""
+        outbox = outboxes.get(self.app) if state in _IN_OUTBOX and self._is_plain else None
+        flight = self._flight(request) if outbox is not None else None
+        if outbox is None or flight is None or (state == states.SUCCESS and request.chord):
+            return super().store_result(task_id, result, state, traceback, request, **kwargs)
+        result = self.encode_result(result, state)
+        pack = partial(self._pack, task_id, result, state, traceback, request)
+        if state == states.STARTED:
+            outbox.start(flight.seq, pack)
+        else:
+            outbox.add(StateOf(flight.seq, *pack()))
+        return result
+
     def _store_result(
         self,
         task_id: str,
@@ -117,18 +143,11 @@ class ThinResults(_Base):
         **kwargs: Any,
     ) -> Any:
         """Write a state in one trip; Celery reads first, and writes in a transaction."""
-        if self.compression or self.serializer != "json":
+        if not self._is_plain:
             return super()._store_result(task_id, result, state, traceback, request, **kwargs)
-        pack = partial(self._pack, task_id, result, state, traceback, request)
+        packed = self._pack(task_id, result, state, traceback, request)
         flight = self._flight(request)
         outbox = outboxes.get(self.app)
-        if outbox is not None and flight and state == states.STARTED:
-            outbox.start(flight.seq, pack)
-            return result
-        packed = pack()
-        if outbox is not None and flight and state == states.SUCCESS and not request.chord:
-            outbox.add(StateOf(flight.seq, *packed))
-            return result
         if outbox is not None and flight:
             outbox.has_gone_on(flight.seq)
         if flight and state == states.RETRY:
@@ -143,18 +162,28 @@ class ThinResults(_Base):
     ) -> tuple[str, str, int]:
         """Return the key of a result, its JSON, and the seconds that it is kept."""
         meta = self._get_result_meta(result, state, traceback, request)
-        value = self.encode({**meta, "task_id": task_id})
+        value = self._encoded({**meta, "task_id": task_id})
         if len(value) > self._MAX_STR_VALUE_SIZE:
             raise _StoreError("value too large for Redis", state=state, task_id=task_id)
         expires = self.failure_expires if state == states.FAILURE else self.expires
-        return bytes_to_str(self.get_key_for_task(task_id)), value, int(expires or 0)
+        return self._prefix + task_id, value, int(expires or 0)
+
+    @cached_property
+    def _prefix(self) -> str:
+        return str(bytes_to_str(self.get_key_for_task("-"))[:-1])
+
+    def _encoded(self, meta: dict[str, Any]) -> str:
+        try:
+            return _encode(meta)
+        except Exception:  # noqa: BLE001 - Celery says what is wrong with it
+            return str(self.encode(meta))
 
     def _get_result_meta(
         self, result: Any, state: str, traceback: Any, request: Any, *args: Any, **kwargs: Any
     ) -> dict[str, Any]:
         """Return Celery's record; that of a success, which is written most, at half its price."""
-        flaskiq = current.state_of(self.app)
-        tenant = flaskiq and flaskiq.tenancy.plain(getattr(request, "headers", None) or {})
+        flaskiq, headers = current.state_of(self.app), getattr(request, "headers", None)
+        tenant = flaskiq.tenancy.plain(headers) if flaskiq and headers else None
         known = {TENANT: tenant} if tenant else {}
         if state != states.SUCCESS or args or kwargs or self._is_extended:
             meta: dict[str, Any] = super()._get_result_meta(
@@ -167,13 +196,17 @@ class ThinResults(_Base):
             "result": result,
             "traceback": traceback,
             "children": self.current_task_children(request),
-            "date_done": datetime.now(self.app.timezone).isoformat(),
+            "date_done": datetime.now(self._timezone).isoformat(),
         }
         for name, field in (("group", "group_id"), ("parent_id", "parent_id")):
             value = getattr(request, name, None)
             if value:
                 meta[field] = value
         return meta
+
+    @cached_property
+    def _is_plain(self) -> bool:
+        return self.serializer == "json" and not self.compression
 
     @cached_property
     def _is_extended(self) -> bool:
@@ -193,8 +226,18 @@ class ThinResults(_Base):
         flight = getattr(request, FLIGHT_HEADER, None)
         if not flight or not self._is_in_database_of_broker:
             return None
-        task = self.app.tasks.get(getattr(request, "task", None))
+        task = self._tasks.get(getattr(request, "task", None))
         return Flight.parse(flight) if task is None or task.acks_late else None
+
+    # Celery's own attributes are looked up in Python each time, kombu's cached properties too.
+
+    @cached_property
+    def _tasks(self) -> Any:
+        return self.app.tasks
+
+    @cached_property
+    def _timezone(self) -> Any:
+        return self.app.timezone
 
     @cached_property
     def _is_in_database_of_broker(self) -> bool:

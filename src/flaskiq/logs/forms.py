@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import time
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
@@ -27,7 +28,24 @@ _HIDDEN = _OF_LOGGING | {*_OURS, "taskName", "message", "asctime"}
 """Attributes of a record that nobody has given as ``extra``."""
 
 
-class TextFormatter(ColorFormatter):
+class _Dated(logging.Formatter):
+    """Writes the second once for all lines in it."""
+
+    _last = (-1, "")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's name
+        """Return what logging does."""
+        if datefmt or not self.default_msec_format:
+            return super().formatTime(record, datefmt)
+        second = int(record.created)
+        last, text = self._last
+        if last != second:
+            text = time.strftime(self.default_time_format, self.converter(record.created))
+            self._last = (second, text)
+        return self.default_msec_format % (text, record.msecs)
+
+
+class TextFormatter(_Dated, ColorFormatter):
     """A line of a worker as Celery writes it."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -35,7 +53,7 @@ class TextFormatter(ColorFormatter):
         return mask_text(super().format(record))
 
 
-class TaskTextFormatter(TaskFormatter):
+class TaskTextFormatter(_Dated, TaskFormatter):
     """A line of Celery's logger of tasks as Celery writes it."""
 
     def format(self, record: logging.LogRecord) -> str:

@@ -8,8 +8,7 @@ Celery's ``task_prerun`` and ``task_postrun`` run in the thread of the job, arou
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
-from time import monotonic, time
+from time import time
 from typing import TYPE_CHECKING, Any
 
 from celery.signals import task_postrun, task_prerun
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
     from celery import Task
 
     from flaskiq.tenant import Tenant
-
-AS_OF = 1.0
-"""Seconds for which a job believes that it was not cancelled."""
 
 PROGRESS = "PROGRESS"
 """The state of a job that has called ``current_job.progress``."""
@@ -68,15 +64,7 @@ def surround(
     ``headers`` are those of its message that are not Celery's own; they name the tenant, unless it
     is given.
     """
-    job = CurrentJob(
-        id=job_id,
-        worker=str(task.name),
-        queue=queue,
-        attempt=attempt,
-        headers=shown(headers),
-        report=partial(_report, task),
-        ask_cancelled=Cancellation(task, job_id),
-    )
+    job = CurrentJob(job_id, str(task.name), queue, attempt, shown(headers), TaskHost(task))
     named = state.tenancy.of_headers(headers) if tenant is None else tenant
     return Surroundings(state.app, job, named)
 
@@ -89,21 +77,21 @@ def _tenant_of_eager(state: State, request: Any) -> Tenant:
     return tenant
 
 
-class Cancellation:
-    """Knows whether a job was cancelled, as of at most a second ago."""
+class TaskHost:
+    """A task, as its jobs see it."""
 
-    def __init__(self, task: Task[..., Any], job_id: str) -> None:
-        self._celery, self._job_id = task.app, job_id
-        self._known, self._asked_at = False, -AS_OF
+    __slots__ = ("_task",)
 
-    def __call__(self) -> bool:
-        state = state_of(self._celery)
-        if state is not None and not self._known and monotonic() - self._asked_at >= AS_OF:
-            self._asked_at = monotonic()
-            self._known = state.store.is_cancelled(self._job_id)
-        return self._known
+    def __init__(self, task: Task[..., Any]) -> None:
+        self._task = task
 
+    def report(self, progress: dict[str, Any]) -> None:
+        """Keep it as the result of the job that this thread runs, until that has another."""
+        task = self._task
+        if not (task.ignore_result or task.request.is_eager):
+            task.update_state(state=PROGRESS, meta=progress)
 
-def _report(task: Task[..., Any], progress: dict[str, Any]) -> None:
-    if not (task.ignore_result or task.request.is_eager):
-        task.update_state(state=PROGRESS, meta=progress)
+    def is_cancelled(self, job_id: str) -> bool:
+        """Ask Redis."""
+        state = state_of(self._task.app)
+        return state is not None and state.store.is_cancelled(job_id)

@@ -64,19 +64,18 @@ def _check_tenant(worker: type[Worker]) -> None:
 
 
 def perform_inline(app: Flask, tenancy: Tenancy, worker: type[Worker], job: Job) -> Any:
-    """Run a job in the caller's process, as a worker would; its errors are the caller's.
-
-    Progress has no reader here, so it is checked and dropped.
-    """
+    """Run a job in the caller's process, as a worker would; its errors are the caller's."""
     args, kwargs = arguments.round_trip(job.args, job.kwargs)
-    here = CurrentJob(
-        id=job.id,
-        worker=job.worker,
-        queue=None,
-        attempt=1,
-        headers=job.headers,
-        report=lambda _: None,
-        ask_cancelled=lambda: False,
-    )
+    here = CurrentJob(job.id, job.worker, None, 1, job.headers, _Nobody())
     with Surroundings(app, here, tenancy.of_headers(job.headers)):
         return perform(worker, args, kwargs)
+
+
+class _Nobody:
+    """Runs a job in its caller's process, where nobody reads progress or can cancel it."""
+
+    def report(self, progress: dict[str, Any]) -> None:
+        pass
+
+    def is_cancelled(self, _job_id: str) -> bool:
+        return False

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain, groupby
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from hiredis import pack_command
 
 from flaskiq.message import DEATHS_HEADER
 from flaskiq.store import script
@@ -28,15 +30,17 @@ class PreparedFetch:
     """Packs fetches in the protocol of Redis; what is the same for all of them only once.
 
     A fetch from three queues has thirty arguments about their lists and priorities, and it is the
-    command that a busy process sends for each job.
+    command that a busy process sends for each job. The queues have the same number of lists, and in
+    ``sources`` they take turns.
     """
 
     def __init__(self, keys: Keys, process: str, sources: Sequence[Source]) -> None:
         self.queues = [source.queue for source in sources]
         names = [keys.inflight(process), keys.processes, *(source.list for source in sources)]
         groups = [(len(list(same)), most) for most, same in groupby(sources, attrgetter("most"))]
+        queues = list(dict.fromkeys(self.queues))
         kept: list[str | int] = [DEATHS_MARK, keys.wake, SUCCESS, len(names) - 2, len(groups)]
-        kept += [*self.queues, *chain(*groups)]
+        kept += [len(queues), *queues, *chain(*groups)]
         self._script = _bulk(["EVALSHA", script.sha("fetch")])
         self._names, self._keys = _bulk(names), len(names)
         self._kept, self._length = _bulk(kept), 3 + len(names) + len(kept)
@@ -70,6 +74,7 @@ class PreparedFetch:
         )
 
 
-def _bulk(parts: Sequence[str | int]) -> bytes:
-    encoded = [str(part).encode() for part in parts]
-    return b"".join([b"$%d\r\n%b\r\n" % (len(part), part) for part in encoded])
+def _bulk(parts: Sequence[Any]) -> bytes:
+    """Return texts and numbers without the line that says how many there are."""
+    packed: bytes = pack_command(tuple(parts))
+    return packed[packed.index(b"\n") + 1 :]

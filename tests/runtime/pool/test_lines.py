@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 from collections.abc import Iterator
+from logging.handlers import WatchedFileHandler
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from pool_node import Records, StartNode
@@ -69,6 +73,57 @@ def test_they_are_written_when_there_are_many(tracer: logging.Logger) -> None:
     for number in range(MOST):
         tracer.info("%d", number)
     assert len(written.lines) == MOST
+
+
+class Pieces(io.StringIO):
+    """A stream that keeps what it is given in one piece."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[str] = []
+
+    def write(self, piece: str) -> int:
+        self.pieces.append(piece)
+        return len(piece)
+
+
+def say(lines: Lines, words: str, *args: Any, level: int = logging.INFO) -> None:
+    """Hand a record of the tracer to its handler; pytest has others at its logger."""
+    lines.handle(logging.LogRecord("celery.app.trace", level, "", 0, words, args, None))
+
+
+def test_a_stream_is_given_them_in_one_piece() -> None:
+    stream = Pieces()
+    handler = logging.StreamHandler(stream)
+    handler.addFilter(lambda record: "secret" not in record.getMessage())
+    lines = Lines(handler)
+    for words in ("one", "a secret", "two"):
+        say(lines, words)
+    say(lines, "three", level=logging.ERROR)
+    assert stream.pieces == ["one\ntwo\nthree\n"]
+    assert lines.buffer == []
+
+
+def test_a_line_that_cannot_be_written_costs_no_other(capsys: pytest.CaptureFixture[str]) -> None:
+    stream = Pieces()
+    lines = Lines(logging.StreamHandler(stream))
+    say(lines, "one")
+    say(lines, "%d of them", "many")
+    say(lines, "two", level=logging.ERROR)
+    assert stream.pieces == ["one\ntwo\n"]
+    assert "--- Logging error ---" in capsys.readouterr().err
+
+
+def test_a_file_that_was_moved_is_opened_anew(tmp_path: Path) -> None:
+    path = tmp_path / "worker.log"
+    handler = WatchedFileHandler(path)
+    lines = Lines(handler)
+    say(lines, "one", level=logging.ERROR)
+    path.rename(tmp_path / "worker.log.1")
+    say(lines, "two")
+    say(lines, "three", level=logging.ERROR)
+    handler.close()
+    assert path.read_text() == "two\nthree\n"
 
 
 def test_a_handler_that_wants_less_gets_less(tracer: logging.Logger) -> None:

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from flaskiq.runtime.pool import spin
-from flaskiq.runtime.pool.spin import PAUSE, Spin
+from flaskiq.runtime.pool.spin import LONGEST, PAUSE, Spin
 
 
 @pytest.fixture
@@ -43,6 +43,32 @@ def test_after_one_that_does_not_come_soon_it_sleeps_for_some(
     assert seconds(awake, ours) >= 0.2
     assert sum(seconds(awake, ours) for _ in range(PAUSE)) < 0.2
     assert seconds(awake, ours) >= 0.2, "then it tries again"
+
+
+def test_where_none_comes_soon_it_tries_less_and_less(
+    sockets: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spin, "MOST", 0.01)
+    ours, theirs = sockets
+    awake = Spin()
+    awake.wait(ours)
+
+    def asleep() -> int:
+        """How many replies it sleeps for before it waits awake for one, in vain."""
+        number = 0
+        while seconds(awake, ours) < 0.01:
+            number += 1
+        return number
+
+    pauses = [asleep() for _ in range(6)]
+    assert pauses == [min(PAUSE * 2**each, LONGEST) for each in range(6)]
+    assert pauses[-1] == LONGEST
+    theirs.send(b"reply")
+    for _ in range(LONGEST + 1):
+        awake.wait(ours)
+    ours.recv(5)
+    awake.wait(ours)
+    assert asleep() == PAUSE, "one that came soon makes up for those before"
 
 
 def test_another_connection_is_another_socket(

@@ -40,6 +40,7 @@ from flaskiq.runtime.pool.fetcher import Fetcher
 from flaskiq.runtime.pool.limits import SoftLimits
 from flaskiq.runtime.pool.lines import Lines, gather
 from flaskiq.runtime.pool.slots import Memory
+from flaskiq.runtime.pool.tracers import lighten
 from flaskiq.runtime.pool.wire import Wire
 from flaskiq.runtime.pools import OURS
 from flaskiq.tally import Ends
@@ -133,7 +134,7 @@ class Child:
             queues=lambda: self._fetcher.queues,
         )
         self._fetcher.before_wait = self._publish
-        self._fetcher.after_send = self._write_lines
+        self._fetcher.after_send = self._write_many_lines
         self._fetcher.is_held = self._is_held
         self._executor = Executor(
             self._app,
@@ -358,6 +359,11 @@ class Child:
             if lines.buffer:
                 lines.flush()
 
+    def _write_many_lines(self) -> None:
+        for lines in self._lines:
+            if lines.are_many:
+                lines.flush()
+
     def _tell_identity(self, identity: str) -> None:
         self._wire.send({"identity": identity})
 
@@ -397,6 +403,7 @@ def boot(app: Celery, hostname: str) -> None:
     app.finalize()
     trace.setup_worker_optimizations(app, hostname)
     tracer.renew()
+    lighten(app)
     request.install(app)
     state.reset_state()
     app.loader.init_worker_process()

@@ -7,7 +7,6 @@ that is acknowledged early) goes through Celery's own consumer, whose pool is th
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
@@ -36,16 +35,17 @@ from flaskiq.message import (
     ENQUEUED_AT_HEADER,
     custom,
     read_envelope,
+    read_json,
 )
 from flaskiq.runtime.context import surround
 from flaskiq.runtime.ending import ending_of
 from flaskiq.runtime.pool.events import Events
 from flaskiq.runtime.pool.fetcher import Caught
 from flaskiq.runtime.pool.limits import SoftLimits, raise_in
-from flaskiq.runtime.pool.listeners import heard, tracers_ask_others
 from flaskiq.runtime.pool.local import LocalConsumer
 from flaskiq.runtime.pool.rates import Rates
 from flaskiq.runtime.pool.slots import Slots
+from flaskiq.runtime.pool.tracers import RAN, plain_tracer
 from flaskiq.runtime.request import JobRequest
 from flaskiq.runtime.told import outcome_of
 from flaskiq.store.flight import ADMITTED_HEADER, FLIGHT_HEADER, Flight
@@ -111,10 +111,9 @@ class Executor:
         self._tenant_of = found.tenancy.plain if found else lambda _: None
         self._has_rates = not app.conf.worker_disable_rate_limits
         self.consumer = LocalConsumer(app, hostname, events)
-        with tracers_ask_others():
-            self.consumer.update_strategies()
+        self.consumer.update_strategies()
         self._plain = {
-            name: Plain(task, task.__trace__)
+            name: Plain(task, plain_tracer(app, task, hostname))
             for name, task in app.tasks.items()
             if task.acks_late and task.Strategy == _STOCK_STRATEGY
         }
@@ -176,9 +175,11 @@ class Executor:
         envelope["properties"]["delivery_tag"] = caught.tag
         name = headers.get("task") or ""
         self._run_names.append(name)
-        if self._has_rates and self._comes_too_early(name, caught, envelope):
-            return
         plain = self._plain.get(name)
+        task = plain.task if plain else self._app.tasks.get(name)
+        is_limited = self._has_rates and task is not None and task.rate_limit
+        if is_limited and self._comes_too_early(task, caught, headers):
+            return
         if plain is None or self._is_special(headers) or not (body := _plain_body(envelope)):
             self._run_by_celery(thread, caught, envelope, started)
             return
@@ -187,13 +188,11 @@ class Executor:
             return
         self._trace(thread, caught, plain, envelope, body, started)
 
-    def _comes_too_early(self, name: str, caught: Caught, envelope: dict[str, Any]) -> bool:
+    def _comes_too_early(self, task: Any, caught: Caught, headers: dict[str, Any]) -> bool:
         """Let a job wait in Redis whose task has run as often as its rate limit allows."""
-        task: Any = self._app.tasks.get(name)
-        headers = envelope["headers"]
-        if task is None or not task.rate_limit or headers.get(ADMITTED_HEADER):
+        if headers.get(ADMITTED_HEADER):
             return False
-        at = self._rates.reserve(name, task.rate_limit)
+        at = self._rates.reserve(task.name, task.rate_limit)
         if at is None:
             return False
         self._channel.let_wait(
@@ -226,6 +225,7 @@ class Executor:
         delivery = properties.get("delivery_info") or {}
         own, attempt = custom(headers), (headers.get("retries") or 0) + 1
         request = {
+            **RAN,
             # Celery's context would look for them in a way that costs as much as the rest.
             "headers": own,
             **headers,
@@ -361,8 +361,7 @@ class Executor:
             finally:
                 self._limits.end(thread)
 
-        with heard():
-            self.consumer.run(self._message(envelope), limited)
+        self.consumer.run(self._message(envelope), limited)
         if is_early:
             self._tell({"late": caught.seq})
 
@@ -423,7 +422,7 @@ def _plain_body(envelope: dict[str, Any]) -> tuple[Any, Any, Any] | None:
             body = b64decode(body).decode()
         if "__type__" in body:
             return None
-        args, kwargs, embed = json.loads(body)
+        args, kwargs, embed = read_json(body)
     except (ValueError, TypeError):
         return None
     return (args, kwargs, embed) if isinstance(kwargs, dict) else None

@@ -273,7 +273,7 @@ class Fetcher:
 
     def _credit(self) -> tuple[int, int]:
         """How many jobs there is room for, and how many threads have nothing to do."""
-        idle = max(1, self._threads - len(self._slots.executing()))
+        idle = 1 if self._threads == 1 else max(1, self._threads - len(self._slots.executing()))
         if not self._multiplier:
             return MOST, idle
         room = self._threads * self._multiplier - self._hand.size

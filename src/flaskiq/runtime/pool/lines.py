@@ -8,10 +8,17 @@ from __future__ import annotations
 
 import logging
 import os
-from logging.handlers import MemoryHandler
+from logging.handlers import MemoryHandler, WatchedFileHandler
+from typing import Any
 
 MOST = 100
 """Lines that wait at most."""
+
+MANY = 25
+"""Lines that are worth a system call while jobs are waiting."""
+
+_STREAMS = (logging.StreamHandler, logging.FileHandler, WatchedFileHandler)
+"""Handlers of which all is known: not one of their children."""
 
 _tracer = logging.getLogger("celery.app.trace")
 
@@ -27,6 +34,46 @@ class Lines(MemoryHandler):
         """Whether it is anything else, or enough."""
         is_tracer = record.name == _tracer.name and record.levelno <= logging.INFO
         return not is_tracer or super().shouldFlush(record)
+
+    @property
+    def are_many(self) -> bool:
+        """Whether they should be written even in a hurry."""
+        return len(self.buffer) >= MANY
+
+    def flush(self) -> None:
+        """Let the handler write them; a stream gets them all in one piece."""
+        target: Any = self.target
+        if type(target) not in _STREAMS or target.stream is None:
+            super().flush()
+            return
+        self.acquire()
+        try:
+            target.acquire()
+            try:
+                _write(target, self.buffer)
+            finally:
+                target.release()
+            self.buffer.clear()
+        finally:
+            self.release()
+
+
+def _write(handler: Any, records: list[logging.LogRecord]) -> None:
+    """Write records as ``StreamHandler.emit`` writes each of them."""
+    if isinstance(handler, WatchedFileHandler):
+        handler.reopenIfNeeded()
+    lines = []
+    for record in records:
+        try:
+            if handler.filter(record):
+                lines.append(handler.format(record) + handler.terminator)
+        except Exception:  # noqa: BLE001, PERF203 - as logging does
+            handler.handleError(record)
+    try:
+        handler.stream.write("".join(lines))
+        handler.flush()
+    except Exception:  # noqa: BLE001 - as logging does
+        handler.handleError(records[-1])
 
 
 def gather() -> list[Lines]:

@@ -170,6 +170,7 @@ def _prepare_sharing(app: Celery) -> None:
         import_module(name)
     shared.load(app)
     script.preload()
+    _ = app.backend  # to find it, Celery reads the entry points of all packages
     gc.collect()
     gc.freeze()
 
