@@ -45,7 +45,7 @@ def _is_plain(value: Any) -> bool:
         return all(map(_is_plain, value))
     if kind is dict:
         return set(map(type, value)) <= _STRINGS and all(map(_is_plain, value.values()))
-    return kind in _SCALARS
+    return kind in _SCALARS or (kind is float and math.isfinite(value))
 
 
 def round_trip(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from celery import _state
+
 from flaskiq import current
 from flaskiq.direct import BULK_SIZE, Direct
 from flaskiq.results import JobResults
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from flaskiq.job import Job
     from flaskiq.store.store import Store
     from flaskiq.worker import Worker
+
+
+_running: Any = vars(_state)["_task_stack"]
+"""The tasks that run, by thread."""
 
 
 class Waits(Protocol):
@@ -76,7 +82,7 @@ class Client:
             push = partial(self.push_bulk, worker, jobs)
             if self._transactions.add(after_commit, push):
                 return JobResults([job.id for job in jobs], partial(_result, task))
-        parent: Any = self._celery.current_worker_task
+        parent: Any = self._celery.current_worker_task if _may_run_tasks() else None
         pushed = self._direct.push(task, jobs, parent)
         results = JobResults([job.id for job in jobs[:pushed]], partial(_result, task))
         if parent is not None:
@@ -91,6 +97,11 @@ class Client:
             return [_apply_async(task, jobs[0])]
         with self._celery.producer_or_acquire() as producer, producer.batch(BULK_SIZE):
             return [_apply_async(task, job, producer=producer) for job in jobs]
+
+
+def _may_run_tasks() -> bool:
+    """Whether a thread of this process may run a task: Celery looks for that of this one slowly."""
+    return bool(getattr(getattr(_running, "_local", None), "__storage__", True))
 
 
 def _apply_async(task: Task[..., Any], job: Job, **options: Any) -> AsyncResult[Any]:

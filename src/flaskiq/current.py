@@ -10,7 +10,7 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol, cast
-from weakref import WeakSet
+from weakref import ReferenceType, ref
 
 from flask import current_app, has_app_context
 from werkzeug.local import LocalProxy
@@ -101,18 +101,18 @@ class Elsewhere(Protocol):
 elsewhere: ContextVar[Elsewhere | None] = ContextVar("flaskiq.elsewhere", default=None)
 """Where the jobs of this context live, None for Redis."""
 
-_states: WeakSet[State] = WeakSet()
+_states: list[ReferenceType[State]] = []
 
 
 def states() -> list[State]:
     """Return the Flaskiq of each app of this process."""
-    return list(_states)
+    return [state for reference in _states if (state := reference()) is not None]
 
 
 def remember(state: State) -> bool:
     """Note a new app; return whether it is the first of this process."""
-    first = not _states
-    _states.add(state)
+    first = not states()
+    _states.append(ref(state, _states.remove))
     return first
 
 
@@ -128,7 +128,7 @@ def state_of(celery: Celery) -> State | None:
 
 def count() -> int:
     """How many apps of this process have a Flaskiq."""
-    return len(_states)
+    return len(states())
 
 
 def enqueued() -> None:
@@ -151,7 +151,7 @@ def state() -> State:
                 f"the Flask app {current_app.name!r} has no Flaskiq; add `Flaskiq(app)` to it"
             )
         return cast("State", found)
-    known = list(_states)
+    known = states()
     if len(known) == 1:
         return known[0]
     if not known:

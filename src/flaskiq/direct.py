@@ -104,9 +104,12 @@ class Direct:
         for signal in _SIGNALS:
             if signal.receivers:
                 return False
-        return "apply_async" not in vars(task) and all(
-            _is_defined_in(module, vars(owner)[name]) for owner, name, module in _PUBLISHING
-        )
+        for owner, name, module in _PUBLISHING:
+            function = vars(owner)[name]
+            # The one that the module was written with, and not a wrapper around it.
+            if type(function) is not FunctionType or function.__globals__ is not vars(module):
+                return False
+        return "apply_async" not in vars(task)
 
     def _template(self, task: Task[..., Any], queue: str | None) -> Template | None:
         """Return the template for a task; None if its jobs are more than a plain message."""
@@ -169,11 +172,6 @@ def _message(template: Template, job: Job, parent: Any) -> str:
     request = parent.request
     headers["parent_id"] = request.id
     return template.fill(job.id, job.args, job.kwargs, request.root_id or request.id, headers)
-
-
-def _is_defined_in(module: ModuleType, function: object) -> bool:
-    """Whether a function is the one that the module was written with, not a wrapper around it."""
-    return type(function) is FunctionType and function.__globals__ is vars(module)
 
 
 def _is_told(backend: Any) -> bool:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -67,6 +68,11 @@ class WorkerRegistry:
         """
         current.state().registry.load()
 
+    @cached_property
+    def _tasks(self) -> Mapping[str, Task[..., Any]]:
+        """The tasks of the app, which Celery looks up in Python each time."""
+        return self._celery.tasks
+
     @property
     def workers(self) -> dict[str, type[Worker]]:
         """The registered Workers by task name (a copy)."""
@@ -94,8 +100,7 @@ class WorkerRegistry:
         if self._workers.get(name) is not worker:
             with self._lock:
                 self._register(worker)
-        task: Task[..., Any] = self._celery.tasks[name]
-        return task
+        return self._tasks[name]
 
     def _import_below(self, package: str) -> None:
         if find_spec(package) is None:

@@ -82,6 +82,8 @@ class ThinResults(_Base):
 
     ResultConsumer: Any = SureConsumer
 
+    _outbox: Outbox | None = None
+
     is_quiet_on_call = True
     """Whether :meth:`on_task_call` does nothing, so that enqueueing may leave it out."""
 
@@ -121,16 +123,18 @@ class ThinResults(_Base):
         **kwargs: Any,
     ) -> Any:
         """Store a state; what an :class:`Outbox` takes needs none of Celery's tries."""
-        outbox = outboxes.get(self.app) if state in _IN_OUTBOX and self._is_plain else None
-        flight = self._flight(request) if outbox is not None else None
+        outbox = self._outbox
+        if outbox is None:
+            outbox = self._outbox = outboxes.get(self.app)
+        is_kept = outbox is not None and state in _IN_OUTBOX and self._is_plain
+        flight = self._flight(request) if is_kept else None
         if outbox is None or flight is None or (state == states.SUCCESS and request.chord):
             return super().store_result(task_id, result, state, traceback, request, **kwargs)
-        result = self.encode_result(result, state)
-        pack = partial(self._pack, task_id, result, state, traceback, request)
         if state == states.STARTED:
-            outbox.start(flight.seq, pack)
-        else:
-            outbox.add(StateOf(flight.seq, *pack()))
+            outbox.start(flight.seq, partial(self._pack, task_id, result, state, None, request))
+            return result
+        result = self.encode_result(result, state)
+        outbox.add(StateOf(flight.seq, *self._pack(task_id, result, state, None, request)))
         return result
 
     def _store_result(

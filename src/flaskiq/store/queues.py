@@ -91,7 +91,8 @@ class Queues:
             parts = connection.pack_command(*first)
             for command in others:
                 parts = [*parts, *connection.pack_command(*command)]
-            connection.send_packed_command(parts, check_health=False)
+            # redis-py writes each part by itself.
+            connection.send_packed_command([b"".join(parts)], check_health=False)
             replies = [connection.read_response(), *(_reply(connection) for _ in others)]
         except BaseException:
             # A reply that is still to come must not be taken for that of another command; and

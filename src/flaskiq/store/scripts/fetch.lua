@@ -78,7 +78,7 @@ for i = #messages, keep + 1, -1 do redis.call('RPUSH', list, messages[i]) end
 if keep > 0 then redis.call(unpack(record)) end
 
 -- Who was woken passes the token on while jobs are left.
-if ARGV[own + 2] == '1' and not alone then
+if ARGV[own + 2] == '1' and not alone and redis.call('EXISTS', unpack(KEYS, 3, 2 + lists)) > 0 then
   for i = 1, lists do
     if redis.call('LLEN', KEYS[i + 2]) > 0 then
       local token = ARGV[2] .. queue_of(i)
