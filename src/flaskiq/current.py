@@ -106,7 +106,7 @@ _states: list[ReferenceType[State]] = []
 
 def states() -> list[State]:
     """Return the Flaskiq of each app of this process."""
-    return [state for reference in _states if (state := reference()) is not None]
+    return [state for reference in _states[:] if (state := reference()) is not None]
 
 
 def remember(state: State) -> bool:

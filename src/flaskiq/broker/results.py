@@ -170,7 +170,13 @@ class ThinResults(_Base):
         if len(value) > self._MAX_STR_VALUE_SIZE:
             raise _StoreError("value too large for Redis", state=state, task_id=task_id)
         expires = self.failure_expires if state == states.FAILURE else self.expires
-        return self._prefix + task_id, value, int(expires or 0)
+        return self._key(task_id), value, int(expires or 0)
+
+    def _key(self, task_id: Any) -> str:
+        """As ``get_key_for_task``, which makes it of bytes."""
+        if type(task_id) is not str or not task_id:
+            return str(bytes_to_str(self.get_key_for_task(task_id)))
+        return self._prefix + task_id
 
     @cached_property
     def _prefix(self) -> str:

@@ -287,8 +287,7 @@ class Child:
         if executing:
             if self._fetcher.has_unsent:
                 self._fetcher.flush()
-            if any(now - each.started > BUSY for each in executing):
-                self._fetcher.tell_started()
+            self._fetcher.tell_started()
             self._publish()
         if self._fetcher.has_unstarted and len(executing) == self._spec.threads:
             since = max(each.started for each in executing)
