@@ -191,7 +191,7 @@ class CurrentJob:
     queue: str | None
     attempt: int
     headers: Mapping[str, Any]
-    host: Host = field(repr=False)
+    _host: Host = field(repr=False)
     _was_cancelled: bool = field(default=False, init=False, repr=False)
     _asked_at: float = field(default=-AS_OF, init=False, repr=False)
 
@@ -203,7 +203,7 @@ class CurrentJob:
         """
         if not self._was_cancelled and monotonic() - self._asked_at >= AS_OF:
             self._asked_at = monotonic()
-            self._was_cancelled = self.host.is_cancelled(self.id)
+            self._was_cancelled = self._host.is_cancelled(self.id)
         return self._was_cancelled
 
     def progress(self, done: float, total: float | None = None, note: str = "") -> None:
@@ -219,7 +219,7 @@ class CurrentJob:
                 continue
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
                 raise ArgumentError(f"progress: {name} must be a number from 0 on, not {value!r}")
-        self.host.report({"done": done, "total": total, "note": str(note)})
+        self._host.report({"done": done, "total": total, "note": str(note)})
 
 
 _running: ContextVar[CurrentJob] = ContextVar("flaskiq.current_job")

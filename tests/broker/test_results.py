@@ -106,12 +106,16 @@ def test_a_result_is_one_trip(sample: ModuleType, store: Redis) -> None:
     assert 0 < store.ttl("celery-task-meta-job1") <= 3600
 
 
-def test_a_success_is_never_overwritten(sample: ModuleType, store: Redis) -> None:
-    backend = sample.celery_app.backend
-    backend.store_result("job", 1, states.STARTED)
-    backend.store_result("job", 2, states.SUCCESS)
-    backend.store_result("job", ValueError("late"), states.FAILURE)
-    assert json.loads(store.get("celery-task-meta-job"))["result"] == 2
+@pytest.mark.parametrize("headers", [None, {"organization_id": "acme"}], ids=["", "tenant"])
+def test_a_success_is_never_overwritten(
+    sample: ModuleType, store: Redis, headers: dict[str, str] | None
+) -> None:
+    backend, request = sample.celery_app.backend, Context(headers=headers)
+    backend.store_result("job", 1, states.STARTED, request=request)
+    backend.store_result("job", 2, states.SUCCESS, request=request)
+    backend.store_result("job", ValueError("late"), states.FAILURE, request=request)
+    record = json.loads(store.get("celery-task-meta-job"))
+    assert (record["result"], record.get("tenant")) == (2, headers)
 
 
 @pytest.mark.filterwarnings("ignore:Call to deprecated setex")  # Celery's own call

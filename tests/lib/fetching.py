@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from flaskiq.store.prepared_fetch import Source
 from flaskiq.store.processes import Fetch
+from flaskiq.store.results import StateOf
 from flaskiq.store.store import Store
 
 
@@ -18,12 +19,13 @@ def fetch_from(
     seq: int,
     acks: Sequence[int] = (),
     woken: bool = False,
+    results: Sequence[StateOf] = (),
 ) -> Fetch:
     """Run one fetch, and return what it brought."""
     prepared = jobs.processes.prepare_fetch(process, sources)
     connection = jobs.client.connection_pool.get_connection()
     try:
-        command = prepared.pack(credit=credit, seq=seq, acks=acks, woken=woken)
+        command = prepared.pack(credit=credit, seq=seq, acks=acks, woken=woken, results=results)
         connection.send_packed_command([command])
         return Fetch.parse(connection.read_response())
     finally:

@@ -20,6 +20,7 @@ from flaskiq.store.flight import Flight
 from flaskiq.store.place import Placed
 from flaskiq.store.prepared_fetch import Source
 from flaskiq.store.processes import LATEST, Fetch
+from flaskiq.store.results import StateOf
 from flaskiq.store.store import Store
 
 LISTS = [(queue, queue) for queue in ("critical", "default", "low")]
@@ -49,6 +50,56 @@ def fetch(
 ) -> Fetch:
     sources = [Source(queue, key, most.get(queue, 50)) for queue, key in LISTS]
     return fetch_from(jobs, "p", sources, credit=credit, seq=seq, acks=acks, woken=woken)
+
+
+def finish(jobs: Store, *results: StateOf) -> int:
+    """Fetch from an empty queue, with the results of jobs that have finished."""
+    acks = [result.seq for result in results]
+    sources = [Source("default", "default", 1)]
+    return fetch_from(
+        jobs, "p", sources, credit=1, seq=100, acks=acks, results=results
+    ).acknowledged
+
+
+SUCCEEDED = '{"status": "SUCCESS", "result": %d}'
+
+
+@pytest.mark.parametrize("before", [None, '{"status": "STARTED"}'], ids=["first", "started"])
+def test_a_result_goes_with_its_acknowledgement(jobs: Store, before: str | None) -> None:
+    push(jobs, "default", b"{}", b"{}")
+    fetch(jobs, seq=1)
+    fetch(jobs, seq=2)
+    if before is not None:
+        jobs.client.mset({"kept": before, "for ever": before})
+    kept, for_ever = SUCCEEDED % 1, SUCCEEDED % 2
+    assert finish(jobs, StateOf(1, "kept", kept, 60), StateOf(2, "for ever", for_ever, 0)) == 2
+    assert jobs.client.mget("kept", "for ever") == [kept.encode(), for_ever.encode()]
+    assert 0 < jobs.client.ttl("kept") <= 60
+    assert jobs.client.ttl("for ever") == -1
+
+
+def test_a_result_of_a_job_that_others_have_is_not_written(jobs: Store) -> None:
+    assert finish(jobs, StateOf(1, "kept", SUCCEEDED % 1, 60)) == 0
+    assert jobs.client.get("kept") is None
+
+
+def test_a_success_stays_as_it_is(jobs: Store) -> None:
+    push(jobs, "default", b"{}")
+    fetch(jobs, seq=1)
+    jobs.client.set("kept", SUCCEEDED % 1)
+    assert finish(jobs, StateOf(1, "kept", SUCCEEDED % 2, 60)) == 1
+    assert jobs.client.get("kept") == (SUCCEEDED % 1).encode()
+
+
+def test_each_list_belongs_to_its_queue(jobs: Store) -> None:
+    names = [(queue, f"{queue}{step}") for step in ("", ":3", ":6") for queue in ("default", "low")]
+    sources = [Source(queue, name, 1) for queue, name in names]
+    for seq, (queue, name) in enumerate(names):
+        jobs.client.lpush(name, b"{}")
+        fetch_from(jobs, "p", sources, credit=1, seq=seq)
+        value = jobs.processes.inflight_value("p", seq)
+        assert value is not None
+        assert (Placed.unpack(value).queue, Placed.unpack(value).list) == (queue, name)
 
 
 def test_a_fetched_job_is_in_flight(jobs: Store) -> None:

@@ -151,9 +151,8 @@ class ThinResults(_Base):
             return super()._store_result(task_id, result, state, traceback, request, **kwargs)
         packed = self._pack(task_id, result, state, traceback, request)
         flight = self._flight(request)
-        outbox = outboxes.get(self.app)
-        if outbox is not None and flight:
-            outbox.has_gone_on(flight.seq)
+        if self._outbox is not None and flight:
+            self._outbox.has_gone_on(flight.seq)
         if flight and state == states.RETRY:
             # It has left flight in the step that let it wait, and may even run again by now.
             self.ensure(self._results.store_waiting, (*packed, task_id))
@@ -201,12 +200,12 @@ class ThinResults(_Base):
             )
             return {**meta, **known}
         meta = {
-            **known,
-            "status": state,
+            "status": state,  # first: by that the scripts know a success
             "result": result,
             "traceback": traceback,
             "children": self.current_task_children(request),
             "date_done": datetime.now(self._timezone).isoformat(),
+            **known,
         }
         for name, field in (("group", "group_id"), ("parent_id", "parent_id")):
             value = getattr(request, name, None)

@@ -288,7 +288,7 @@ class Child:
             if self._fetcher.has_unsent:
                 self._fetcher.flush()
             self._fetcher.tell_started()
-            self._publish()
+        self._publish()
         if self._fetcher.has_unstarted and len(executing) == self._spec.threads:
             since = max(each.started for each in executing)
             if now - since > LONG:
