@@ -115,3 +115,23 @@ def test_it_may_be_told_to_be_quiet_before_it_begins(process: Process) -> None:
     process.is_quiet = True
     process.start()
     assert process.is_quiet
+
+
+def test_a_process_that_ends_in_order_leaves_no_trace(jobs: Store, process: Process) -> None:
+    identity = process.id
+    for seq in fetch(jobs, process, "a"):
+        jobs.processes.acknowledge(identity, [seq])
+    process.leave()
+    assert identity not in jobs.processes.live() | jobs.processes.lost()
+
+
+@pytest.mark.parametrize("reconciles", [False, True], ids=["under way", "reconciled"])
+def test_a_process_that_ends_after_a_lost_reply_is_remembered(
+    jobs: Store, process: Process, *, reconciles: bool
+) -> None:
+    identity = process.id
+    process.hand.next_seqs(1)
+    if reconciles:
+        process.reconcile(jobs)
+    process.leave()
+    assert identity in jobs.processes.lost(), "the fetch may come late"

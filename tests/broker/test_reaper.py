@@ -49,7 +49,7 @@ def test_a_fetch_that_comes_late_loses_no_job(
     """Its process was settled long ago, as far as reapers know."""
     start_worker("--queues=critical")
     leave_in_flight(jobs, "late")
-    until(lambda: "late" in jobs.processes.survey().lost, "it is lost")
+    until(lambda: "late" in jobs.processes.lost(), "it is lost")
     sample.Sleeps.perform_async("taken", 0)
     jobs.processes.load_fetch()
     fetch_from(jobs, "late", [Source("default", "default", 1)], credit=1, seq=7)

@@ -217,14 +217,37 @@ def test_a_survey_names_the_silent_and_the_lost(jobs: Store) -> None:
     jobs.processes.register("short", 0.05)
     until(lambda: jobs.processes.survey().silent == ["short"], "its heartbeat is over")
     jobs.processes.declare_dead("short")
+    assert jobs.processes.survey().silent == []
+    assert jobs.processes.survey().lost == [], "nothing of it is in flight"
+    push(jobs, "default", b"1")
+    fetch_from(jobs, "short", [Source("default", "default", 1)], credit=1, seq=0)
     survey = jobs.processes.survey()
-    assert (survey.silent, survey.lost) == ([], ["short"])
+    assert survey.lost == ["short"], "a fetch of it was on its way"
     assert survey.run_id.decode() == jobs.client.info("server")["run_id"]
-    jobs.processes.forget("short")
-    assert jobs.processes.survey().lost == ["short"], "a fetch of it may be on its way"
-    jobs.client.zincrby(jobs.keys.lost_processes, -LATEST - 1, "short")
-    jobs.processes.forget("short")
-    assert jobs.processes.survey().lost == []
+
+
+def test_a_survey_forgets_the_lost_when_nothing_of_them_can_come(jobs: Store) -> None:
+    for process in ("late", "over", "settled"):
+        jobs.processes.register(process, 5)
+    push(jobs, "default", b"1")
+    fetch_from(jobs, "late", [Source("default", "default", 1)], credit=1, seq=0)
+    for process in ("late", "over", "settled"):
+        jobs.processes.deregister(process)
+    for process in ("late", "settled"):
+        jobs.client.zincrby(jobs.keys.lost_processes, -LATEST - 1, process)
+    jobs.processes.survey()
+    assert jobs.processes.lost() == {"late", "over"}
+
+
+def test_a_process_that_ends_in_order_is_forgotten_at_once(jobs: Store) -> None:
+    jobs.processes.register("q", 5, {"pid": 1})
+    jobs.processes.deregister("q", is_over=True)
+    assert "q" not in jobs.processes.live() | jobs.processes.lost()
+    assert not jobs.client.exists(jobs.keys.heartbeat("q"), jobs.keys.facts("q"))
+    push(jobs, "default", b"1")
+    fetch(jobs)
+    jobs.processes.deregister("p", is_over=True)
+    assert jobs.processes.lost() == {"p"}, "reapers have to see what it has left"
 
 
 def test_requeued_jobs_are_in_front_again_and_in_order(jobs: Store) -> None:

@@ -21,6 +21,7 @@ class Hand:
     def __init__(self) -> None:
         self._seq = 0
         self._on_the_way = range(0)
+        self._has_leapt = False
         self._held: dict[str, int] = {}
         self._begun: set[str] = set()
         self._alone: str | None = None
@@ -155,7 +156,13 @@ class Hand:
     def leap(self) -> None:
         """After a lost reply: nothing is on its way, and none of its seqs is used again."""
         self.landed()
+        self._has_leapt = True
         self._seq += LEAP
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every fetch was answered: none can put jobs into flight later."""
+        return not (self._on_the_way or self._has_leapt)
 
     def give_away(self) -> None:
         """Others have been given everything: remember only what may still finish here."""
@@ -170,4 +177,5 @@ class Hand:
         self._acks.clear()
         self._leaving.clear()
         self._uncertain.clear()
+        self._has_leapt = False
         self.landed()

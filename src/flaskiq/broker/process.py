@@ -77,7 +77,7 @@ class Process:
             self._stopped.set()
             if self._thread is not None:
                 with suppress(RedisError):  # then the reapers find out by themselves
-                    self.store.processes.deregister(self.id)
+                    self.store.processes.deregister(self.id, is_over=self.hand.is_settled)
             self._reset()
             self.is_stopping = self.is_quiet = False  # another worker of this program may begin
 

@@ -16,6 +16,7 @@ from celery.worker import state
 
 from flaskiq.broker.process import Process
 from flaskiq.current import state_of
+from flaskiq.runtime.pools import OURS
 from flaskiq.store.flight import FLIGHT_HEADER, Flight
 from flaskiq.store.processes import Facts
 from flaskiq.store.statistics import Running
@@ -31,7 +32,7 @@ def facts_of(
     queues: Callable[[], list[str]],
 ) -> Callable[[], Facts]:
     """Return a function that describes a process as it is when it is called."""
-    usage, app = Usage(), state_of(celery)
+    usage, app = Usage(is_new=pool == OURS), state_of(celery)
     fixed: Facts = {
         "app": app.app.import_name if app else "",
         "node": node,
@@ -97,16 +98,17 @@ def _status(pid: int) -> str | None:
 
 
 class Usage:
-    """Memory and processor time of this process and its children."""
+    """Memory and processor time of this process and its children; one that ``is_new`` has none."""
 
-    def __init__(self) -> None:
-        self._own = psutil.Process()
+    def __init__(self, *, is_new: bool = False) -> None:
+        self._own, self._is_new = psutil.Process(), is_new
         self._used, self._at = _seconds(self._own), monotonic()
 
     def measure(self) -> Facts:
         """Return ``rss`` in bytes, and ``cpu`` in percent of one processor since the last call."""
         # Once: it looks at all processes of the machine.
-        found = [self._own, *self._own.children(recursive=True)]
+        children = [] if self._is_new else self._own.children(recursive=True)
+        found, self._is_new = [self._own, *children], False
         used, at = sum(map(_seconds, found)), monotonic()
         cpu = 100 * (used - self._used) / max(at - self._at, 0.001)
         self._used, self._at = used, at

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -79,15 +78,17 @@ class Processes:
         self._put_back = script.load(client, "put_back")
         self._declare_dead = script.load(client, "declare_dead")
         self._survey = script.load(client, "survey")
+        self._deregister = script.load(client, "deregister")
 
     def register(self, process: str, ttl: float, facts: Facts = NOTHING) -> Pulse:
-        """Let a process fetch: the heartbeat first, or a reaper could bury it at once."""
-        self.beat(process, ttl, facts)
-        self._client.sadd(self._keys.processes, process)
-        return self.beat(process, ttl, facts)
+        """Let a process fetch, and beat for the first time: without, a reaper would bury it."""
+        return self._tell(process, ttl, facts, begins=True)
 
     def beat(self, process: str, ttl: float, facts: Facts = NOTHING) -> Pulse:
         """Say that a process lives, for ``ttl`` seconds, and what it tells of itself."""
+        return self._tell(process, ttl, facts)
+
+    def _tell(self, process: str, ttl: float, facts: Facts, *, begins: bool = False) -> Pulse:
         keys = [
             self._keys.heartbeat(process),
             self._keys.processes,
@@ -97,21 +98,27 @@ class Processes:
             self._keys.running(process),
         ]
         told = [part for fact in facts.items() for part in fact]
-        alive, paused, inflight = self._beat(keys, [process, int(ttl * 1000), *told])
+        alive, paused, inflight = self._beat(keys, [process, int(ttl * 1000), int(begins), *told])
         return Pulse(
             bool(alive),
             frozenset(queue.decode() for queue in paused),
             frozenset(int(seq) for seq in inflight),
         )
 
-    def deregister(self, process: str) -> None:
-        """Forget a process that ends; what it still has in flight is left to the reapers."""
-        with self._client.pipeline() as pipe:
-            pipe.srem(self._keys.processes, process)
-            pipe.zadd(self._keys.lost_processes, {process: time.time()})
-            pipe.delete(self._keys.heartbeat(process))
-            pipe.delete(self._keys.facts(process), self._keys.running(process))
-            pipe.execute()
+    def deregister(self, process: str, *, is_over: bool = False) -> None:
+        """Forget a process that ends; what it still has in flight is left to the reapers.
+
+        Unless it ``is_over``, with nothing on its way, it is lost: a fetch of it may come late.
+        """
+        keys = [
+            self._keys.processes,
+            self._keys.lost_processes,
+            self._keys.heartbeat(process),
+            self._keys.facts(process),
+            self._keys.running(process),
+            self._keys.inflight(process),
+        ]
+        self._deregister(keys, [process, int(not is_over)])
 
     @readable
     def live(self) -> Reading[set[str]]:
@@ -140,9 +147,10 @@ class Processes:
         }
 
     def survey(self) -> Survey:
-        """Return who has no heartbeat, and who is lost and not settled yet."""
+        """Return who has no heartbeat, and who is lost and not settled yet; forget the others."""
         keys = [self._keys.processes, self._keys.lost_processes]
-        run_id, silent, lost = self._survey(keys, [self._keys.heartbeat("")])
+        prefixes = [self._keys.heartbeat(""), self._keys.inflight("")]
+        run_id, silent, lost = self._survey(keys, [*prefixes, LATEST])
         return Survey(run_id, [each.decode() for each in silent], [each.decode() for each in lost])
 
     def declare_dead(self, process: str) -> bool:
@@ -154,12 +162,6 @@ class Processes:
             self._keys.promoter,
         ]
         return bool(self._declare_dead(keys, [process]))
-
-    def forget(self, process: str) -> None:
-        """Forget a lost process with nothing in flight, once no fetch of it can be on its way."""
-        lost_at = self._client.zscore(self._keys.lost_processes, process)
-        if lost_at is not None and lost_at < time.time() - LATEST:
-            self._client.zrem(self._keys.lost_processes, process)
 
     def prepare_fetch(self, process: str, sources: Sequence[Source]) -> PreparedFetch:
         """Return the fetch of a process from ``sources``, in their order."""

@@ -62,8 +62,6 @@ class Reaper(Loop):
         # The last taken goes back first, so that the first taken is in front again.
         for seq in sorted(inflight, reverse=True):
             self._settle_job(store, process, seq, inflight[seq])
-        if not inflight:
-            store.processes.forget(process)
 
     def _settle_job(self, store: Store, process: str, seq: int, value: bytes) -> None:
         placed = Placed.unpack(value)

@@ -142,7 +142,7 @@ class Settlement:
                 continue
             remains = Remains(store, identity, self._books.tally)
             moved += self._settle(child, remains, is_counted=is_counted)
-            store.processes.deregister(identity)
+            store.processes.deregister(identity, is_over=child.code == 0)
         return moved
 
     def _settle(self, child: ChildProcess, remains: Remains, *, is_counted: bool) -> Counter[str]:
