@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping
 from time import time
 from typing import Any
 
@@ -43,10 +44,15 @@ def name_jobs() -> None:
 
 
 class _Factory:
-    """Makes log records."""
+    """Makes log records.
+
+    ``like`` makes another one like the last of its thread; it is None if somebody else has a hand
+    in how records are made.
+    """
 
     def __init__(self, make: Any) -> None:
         self._make = make
+        self.like = _like if make is logging.LogRecord else None
 
     def __call__(self, name: str, *args: Any, **kwargs: Any) -> logging.LogRecord:
         record: logging.LogRecord = self._make(name, *args, **kwargs)
@@ -58,6 +64,34 @@ class _Factory:
         is_told = name == TRACER and type(record.args) is dict and "id" in record.args
         attributes["flaskiq_outcome"] = _traced(record.args, job, tenant) if is_told else ""
         return record
+
+
+def _like(
+    last: Mapping[str, Any],
+    said: Mapping[str, Any],
+    at: float,
+    job: CurrentJob | None,
+    tenant: Tenant | None,
+) -> logging.LogRecord:
+    """Return the record of a success: another like the last one of its thread.
+
+    ``last`` are the attributes of that one. What is the same for all is what a record costs.
+    """
+    record = logging.LogRecord.__new__(logging.LogRecord)
+    created: float = last["created"]
+    vars(record).update(
+        last,
+        args=said,
+        data=said,
+        created=at,
+        msecs=int(at % 1 * 1000) + 0.0,
+        relativeCreated=last["relativeCreated"] + (at - created) * 1000,
+        flaskiq_job=job,
+        flaskiq_acting_for=tenant,
+        flaskiq_tenant=in_brackets(tenant),
+        flaskiq_outcome=_traced(said, job, tenant),
+    )
+    return record
 
 
 def _traced(said: Any, job: CurrentJob | None, tenant: Tenant | None) -> Outcome:

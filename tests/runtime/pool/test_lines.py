@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
+from time import time
 from types import ModuleType
 from typing import Any
 
@@ -15,7 +16,10 @@ import pytest
 from pool_node import Records, StartNode
 from waiting import until
 
-from flaskiq.runtime.pool.lines import MOST, Lines, gather
+from flaskiq.current import CurrentJob, act_for, cease, enter, leave
+from flaskiq.logs.records import name_jobs
+from flaskiq.runtime.pool.lines import MOST, Lines, Said, gather
+from flaskiq.tenant import Tenant
 
 
 class Written(logging.Handler):
@@ -73,6 +77,123 @@ def test_they_are_written_when_there_are_many(tracer: logging.Logger) -> None:
     for number in range(MOST):
         tracer.info("%d", number)
     assert len(written.lines) == MOST
+
+
+SUCCEEDED = "Task %(name)s[%(id)s] succeeded in %(runtime)ss: %(return_value)s"
+
+
+def success(number: int) -> dict[str, Any]:
+    """What the tracer says of a job."""
+    return {"id": f"job-{number}", "name": "t", "runtime": 0.5, "return_value": number, "args": ()}
+
+
+@pytest.fixture
+def factory() -> Iterator[None]:
+    """Records are made as in a worker, and as before afterwards."""
+    make = logging.getLogRecordFactory()
+    logging.setLogRecordFactory(logging.LogRecord)
+    name_jobs()
+    yield
+    logging.setLogRecordFactory(make)
+
+
+class Kept(logging.Handler):
+    """Keeps the records that it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+@pytest.mark.usefixtures("factory")
+def test_a_line_is_made_later_and_is_the_same(tracer: logging.Logger) -> None:
+    kept, said = Kept(), Said()
+    tracer.addHandler(kept)
+    said.note(SUCCEEDED, success(0))
+    before = time()
+    said.note(SUCCEEDED, success(1))
+    after = time()
+    assert len(kept.records) == 1
+    said.make()
+    (first, second) = (vars(record) for record in kept.records)
+    differ = {name for name in {*first, *second} if first.get(name) != second.get(name)}
+    differ -= {"message", "asctime"}  # as handlers write them
+    assert differ <= {"args", "data", "flaskiq_outcome", "created", "msecs", "relativeCreated"}
+    assert kept.records[1].getMessage() == "Task t[job-1] succeeded in 0.5s: 1"
+    assert second["flaskiq_outcome"].job_id == "job-1"
+    assert second["data"] == second["args"] == success(1)
+    assert before <= second["created"] <= after
+    assert second["msecs"] == pytest.approx(second["created"] % 1 * 1000, abs=1.01)
+    passed = second["relativeCreated"] - first["relativeCreated"]
+    assert passed == pytest.approx(1000 * (second["created"] - first["created"]), abs=0.1)
+
+
+@pytest.mark.usefixtures("factory")
+def test_a_line_says_whose_job_it_was(tracer: logging.Logger) -> None:
+    kept, said = Kept(), Said()
+    tracer.addHandler(kept)
+    said.note(SUCCEEDED, success(0))
+    job = CurrentJob("job-1", "t", "low", 2, {}, None)  # type: ignore[arg-type] # asks nobody
+    token, acting = enter(job), act_for(Tenant({"organization_id": "7"}, ("organization_id",)))
+    said.note(SUCCEEDED, success(1))
+    cease(acting)
+    leave(token)
+    said.make()
+    told = vars(kept.records[1])
+    assert told["flaskiq_job"] is job
+    assert told["flaskiq_tenant"] == " [organization_id=7]"
+    assert (told["flaskiq_outcome"].queue, told["flaskiq_outcome"].attempt) == ("low", 2)
+
+
+@pytest.mark.usefixtures("factory")
+def test_nothing_overtakes_what_was_said(
+    tracer: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = Said()
+    monkeypatch.setattr("flaskiq.runtime.pool.lines.said", said)
+    written = Written()
+    tracer.addHandler(written)
+    gather()
+    for number in range(3):
+        said.note(SUCCEEDED, success(number))
+    tracer.error("it failed")
+    numbers = [line.rpartition(" ")[2] for line in written.lines]
+    assert numbers == ["0", "1", "2", "failed"]
+
+
+@pytest.mark.usefixtures("factory")
+def test_what_was_said_is_written_with_the_others(
+    tracer: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = Said()
+    monkeypatch.setattr("flaskiq.runtime.pool.lines.said", said)
+    written = Written()
+    tracer.addHandler(written)
+    lines = gathered(written)
+    for number in range(3):
+        said.note(SUCCEEDED, success(number))
+    lines.flush()
+    assert len(written.lines) == 3
+
+
+def test_a_factory_of_somebody_is_asked_at_once(tracer: logging.Logger, factory: None) -> None:
+    kept, said = Kept(), Said()
+    tracer.addHandler(kept)
+    ours, asked = logging.getLogRecordFactory(), []
+
+    def make(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        asked.append(args)
+        return ours(*args, **kwargs)
+
+    for number in range(2):
+        said.note(SUCCEEDED, success(number))
+    logging.setLogRecordFactory(make)
+    said.note(SUCCEEDED, success(2))
+    assert len(asked) == 1
+    assert [vars(record)["data"]["return_value"] for record in kept.records] == [0, 1, 2]
 
 
 class Pieces(io.StringIO):

@@ -8,9 +8,11 @@ from types import ModuleType
 from pool_node import AHEAD, Records, StartNode, is_running
 from waiting import until
 
+from flaskiq.store.store import Store
+
 
 def test_a_child_is_replaced_after_some_jobs(
-    pool_jobs: ModuleType, records: Records, start_node: StartNode
+    pool_jobs: ModuleType, records: Records, start_node: StartNode, jobs: Store
 ) -> None:
     node = start_node("-c", "2", "--max-tasks-per-child", "5", children=2)
     first = node.pids()
@@ -24,6 +26,17 @@ def test_a_child_is_replaced_after_some_jobs(
     node.wait_for_children(2)
     until(lambda: not node.in_flight(), "all acknowledged")
     node.stop()
+    assert not jobs.processes.live() | jobs.processes.lost(), "they have left in order"
+
+
+def test_a_child_takes_over_before_the_former_is_gone(
+    pool_jobs: ModuleType, records: Records, start_node: StartNode
+) -> None:
+    node = start_node("-c", "1", "--max-tasks-per-child", "1", children=1, POOL_SLOW_END="5")
+    former = pool_jobs.Where.perform_async().get(timeout=20)
+    assert pool_jobs.Where.perform_async().get(timeout=20) != former
+    assert is_running(former)
+    node.wait_until_gone({former})
 
 
 def test_no_job_is_lost_in_children_that_leave_all_the_time(

@@ -38,7 +38,7 @@ from flaskiq.runtime.pool.events import Events
 from flaskiq.runtime.pool.executor import Executor
 from flaskiq.runtime.pool.fetcher import Fetcher
 from flaskiq.runtime.pool.limits import SoftLimits
-from flaskiq.runtime.pool.lines import Lines, gather
+from flaskiq.runtime.pool.lines import Lines, gather, said
 from flaskiq.runtime.pool.slots import Memory
 from flaskiq.runtime.pool.tracers import lighten
 from flaskiq.runtime.pool.wire import Wire
@@ -168,6 +168,7 @@ class Child:
         self._work(0)
         for thread in threads:
             thread.join()
+        self._wire.send({"done": True})
         self._end()
 
     def _await_greeting(self) -> None:
@@ -356,10 +357,10 @@ class Child:
 
     def _write_lines(self) -> None:
         for lines in self._lines:
-            if lines.buffer:
-                lines.flush()
+            lines.flush()
 
     def _write_many_lines(self) -> None:
+        said.make()
         for lines in self._lines:
             if lines.are_many:
                 lines.flush()

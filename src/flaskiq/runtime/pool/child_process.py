@@ -31,8 +31,9 @@ class Heard(NamedTuple):
 class ChildProcess:
     """A child that lives, or that has ended and is not settled yet.
 
-    One that ``waits_for`` another fetches nothing before that one is gone. One ``is_retiring`` that
-    is to be replaced, and was told to stop ``stopped_at``, of the monotonic clock.
+    One that ``waits_for`` another fetches nothing before that one ``is_done`` and runs no more. One
+    ``is_retiring`` that is to be replaced, and was told to stop ``stopped_at``, of the monotonic
+    clock.
 
     ``revoked`` and ``timed_out`` are the seqs of jobs for which it was killed; for the others that
     it ran then, nothing is counted. ``early`` are the messages of jobs that it runs and that were
@@ -48,6 +49,7 @@ class ChildProcess:
     earlier: list[str] = field(default_factory=list)
     waits_for: ChildProcess | None = None
     is_ready: bool = False
+    is_done: bool = False
     is_quiet: bool = False
     begun_at: float = field(default_factory=monotonic)
     is_retiring: bool = False
@@ -72,6 +74,7 @@ class ChildProcess:
         for told in self.wire.receive():
             self.has_reported = self.has_reported or "is_report" in told
             self.is_ready = self.is_ready or "ready" in told
+            self.is_done = self.is_done or "done" in told
             totals.update(told.get("totals") or {})
             ends.update({Ends(*kind): number for kind, number in told.get("ends") or ()})
             outages += told.get("outages") or 0

@@ -161,7 +161,8 @@ class Children:
         self._hear(child)
         if child.wire.is_closed:
             self._hub.remove_reader(child.wire.fileno())
-        if child.wire.is_closed or child.waits_for or self._lifetime.is_nearly_over(child):
+        concerns_others = child.waits_for or child.is_done or self._lifetime.is_nearly_over(child)
+        if concerns_others or child.wire.is_closed:
             self.look()
 
     def _hear(self, child: ChildProcess) -> None:
@@ -313,7 +314,7 @@ class Children:
             former = child.waits_for
             if former is None:
                 continue
-            if former in self._living:
+            if former in self._living and not former.is_done:
                 if child.is_ready and former.stopped_at is None:
                     former.stop()
                 if not self._may_overlap(former):
@@ -358,6 +359,7 @@ class Children:
         return any(
             child.is_retiring and (child.stopped_at is None or child.stopped_at > since)
             for child in self._living
+            if not child.is_done
         )
 
     def kill(self) -> None:

@@ -8,8 +8,16 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
+from collections import deque
+from collections.abc import Mapping
 from logging.handlers import MemoryHandler, WatchedFileHandler
+from time import time
 from typing import Any
+
+from celery.app import trace
+
+from flaskiq.current import acting_for, running
 
 MOST = 100
 """Lines that wait at most."""
@@ -22,6 +30,51 @@ _STREAMS = (logging.StreamHandler, logging.FileHandler, WatchedFileHandler)
 
 _tracer = logging.getLogger("celery.app.trace")
 
+_WHERE = vars(trace)["info"].__code__.co_filename, vars(trace)["info"].__code__.co_firstlineno
+"""Where the lines of a tracer come from."""
+
+
+class Said:
+    """What the tracer has said of jobs that succeeded, until records are made of it.
+
+    That is done while Redis works on the next fetch; before anything else is logged, in any case.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[Any, ...]] = deque()
+        self._of_thread = threading.local()
+        self._making = threading.Lock()
+        os.register_at_fork(after_in_child=self._waiting.clear)
+
+    def note(self, words: str, said: Mapping[str, Any]) -> None:
+        """Note what is said of a job; ``words`` with what belongs into them."""
+        last = getattr(self._of_thread, words, None)
+        like = getattr(logging.getLogRecordFactory(), "like", None)  # logs/records.py
+        if last is not None and like is not None:
+            self._waiting.append((like, last, said, time(), running(), acting_for()))
+            return
+        self.make()
+        record = _tracer.makeRecord(
+            _tracer.name, logging.INFO, *_WHERE, words, (said,), None, "info", {"data": said}
+        )
+        if "runtime" in said:
+            setattr(self._of_thread, words, dict(vars(record)))
+        _tracer.handle(record)
+
+    def make(self) -> None:
+        """Make the records, and hand them to the handlers; whoever does that already goes on."""
+        if not self._waiting or not self._making.acquire(blocking=False):
+            return
+        try:
+            while self._waiting:
+                like, *what = self._waiting.popleft()
+                _tracer.handle(like(*what))
+        finally:
+            self._making.release()
+
+
+said = Said()
+
 
 class Lines(MemoryHandler):
     """Stands before a handler and lets the tracer's lines wait."""
@@ -29,6 +82,11 @@ class Lines(MemoryHandler):
     def __init__(self, handler: logging.Handler) -> None:
         super().__init__(MOST, target=handler)
         self.setLevel(handler.level)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Let a record wait, or write it at once, behind all that were said before."""
+        said.make()
+        super().emit(record)
 
     def shouldFlush(self, record: logging.LogRecord) -> bool:  # noqa: N802 - logging's name
         """Whether it is anything else, or enough."""
@@ -42,7 +100,10 @@ class Lines(MemoryHandler):
 
     def flush(self) -> None:
         """Let the handler write them; a stream gets them all in one piece."""
+        said.make()
         target: Any = self.target
+        if not self.buffer:
+            return
         if type(target) not in _STREAMS or target.stream is None:
             super().flush()
             return

@@ -18,6 +18,8 @@ from celery.app import trace
 from celery.app.task import Task
 from celery.utils.saferepr import saferepr
 
+from flaskiq.runtime.pool.lines import said
+
 RAN = {"_protected": 1}
 """What a request says whose task was called by a tracer: it calls itself as any other caller."""
 
@@ -25,9 +27,6 @@ _SIGNALS: tuple[Any, ...] = (signals.task_prerun, signals.task_postrun)
 
 _Task: Any = Task
 _trace: Any = trace
-
-_WHERE = _trace.info.__code__.co_filename, _trace.info.__code__.co_firstlineno
-"""Where the lines of a tracer come from."""
 
 
 def lighten(app: Celery) -> None:
@@ -71,16 +70,10 @@ class _ByThread(threading.local):
         del self.stack
 
 
-def _info(words: str, said: dict[str, Any]) -> None:
+def _info(words: str, told: dict[str, Any]) -> None:
     """As Celery's ``info``, whose callers are not looked for."""
-    logger = _trace.logger
-    if logger.isEnabledFor(logging.INFO):
-        more = {"data": said}
-        logger.handle(
-            logger.makeRecord(
-                logger.name, logging.INFO, *_WHERE, words, (said,), None, "info", more
-            )
-        )
+    if _trace.logger.isEnabledFor(logging.INFO):
+        said.note(words, told)
 
 
 def _backend(task: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 import redis
 from celery.exceptions import SoftTimeLimitExceeded
-from celery.signals import worker_process_init
+from celery.signals import worker_process_init, worker_process_shutdown
 from flask import Flask
 
 from flaskiq import Flaskiq, Logger, Worker, WorkerRegistry, current_job
@@ -34,6 +34,12 @@ celery_app = flaskiq.celery
 def begin_slowly(**_: Any) -> None:
     """Take so many seconds to begin, as a large application does."""
     time.sleep(float(os.environ.get("POOL_SLOW_START", "0")))
+
+
+@worker_process_shutdown.connect(weak=False)
+def end_slowly(**_: Any) -> None:
+    """Take so many seconds to end."""
+    time.sleep(float(os.environ.get("POOL_SLOW_END", "0")))
 
 
 client = redis.Redis.from_url(celery_app.conf.broker_url, decode_responses=True)
