@@ -30,7 +30,8 @@ def check(worker: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
     Raises:
         ArgumentError: naming the argument, the place within it and what to pass instead.
     """
-    if all(map(_is_plain, args)) and all(map(_is_plain, kwargs.values())):
+    values = (*args, *kwargs.values())
+    if _SCALARS.issuperset(map(type, values)) or all(map(_is_plain, values)):
         return
     for position, value in enumerate(args):
         _check(value, worker, f"argument {position + 1}")

@@ -106,7 +106,12 @@ _states: list[ReferenceType[State]] = []
 
 def states() -> list[State]:
     """Return the Flaskiq of each app of this process."""
-    return [state for reference in _states[:] if (state := reference()) is not None]
+    found = []
+    for reference in _states[:]:
+        state = reference()
+        if state is not None:
+            found.append(state)
+    return found
 
 
 def remember(state: State) -> bool:

@@ -73,7 +73,10 @@ class Direct:
             parent: the Celery task that runs here and now, None outside of a job.
         """
         pushed = 0
-        if not jobs or any(job.at for job in jobs) or not self._is_unwatched(task):
+        for job in jobs:
+            if job.at:
+                return pushed
+        if not jobs or not self._is_unwatched(task):
             return pushed
         try:
             template = self._template(task, jobs[0].queue)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from json import encoder
 from json.encoder import encode_basestring_ascii as quote
 from time import time
 from typing import Any, NamedTuple
@@ -51,7 +52,23 @@ ARGSREPR_MAXSIZE = 1024
 
 _scan: Any = vars(json.JSONDecoder())["scan_once"]
 
-_encode = JSONEncoder(separators=(",", ":")).encode
+_make_parts: Any = vars(encoder)["c_make_encoder"]
+"""None outside of CPython."""
+
+
+def json_writer(*, items: str = ", ", keys: str = ": ") -> Callable[[Any], str]:
+    """Return a function that writes the JSON of kombu, with these separators.
+
+    Python makes the encoder anew for each value, which takes as long as a short one.
+    """
+    whole = JSONEncoder(separators=(items, keys))
+    if _make_parts is None:
+        return whole.encode
+    parts = _make_parts(None, whole.default, quote, None, keys, items, False, False, True)
+    return lambda value: "".join(parts(value, 0))
+
+
+_encode = json_writer(items=",", keys=":")
 
 
 class Message(NamedTuple):

@@ -230,7 +230,7 @@ class Worker:
             ArgumentError: naming the argument.
         """
         try:
-            cls.signature_check()(*args, **kwargs)
+            (cls._signature_check or cls.signature_check())(*args, **kwargs)
         except TypeError as error:
             raise ArgumentError(
                 f"{cls.__name__}.{error} (perform{inspect.signature(cls.perform)})"

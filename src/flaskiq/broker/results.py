@@ -15,10 +15,10 @@ from celery import states
 from celery.backends import redis
 from celery.exceptions import BackendStoreError
 from kombu.utils.encoding import bytes_to_str
-from kombu.utils.json import JSONEncoder
 
 from flaskiq import current
 from flaskiq.broker.chords import NotesChords
+from flaskiq.message import json_writer
 from flaskiq.store.flight import FLIGHT_HEADER, Flight
 from flaskiq.store.keys import Keys
 from flaskiq.store.results import Results, StateOf
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 _IN_OUTBOX = frozenset({states.STARTED, states.SUCCESS})
 
-_encode = JSONEncoder().encode  # kombu makes one for each value
+_encode = json_writer()
 
 TENANT = "tenant"
 """The field of Celery's record of a result that says whom the job ran for."""

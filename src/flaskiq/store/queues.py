@@ -10,6 +10,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any
 
+from hiredis import pack_command
 from redis import Redis, RedisError
 from redis.exceptions import ResponseError
 
@@ -31,7 +32,7 @@ class Queues:
 
     def __init__(self, client: Redis, keys: Keys) -> None:
         self._pool: Any = client.connection_pool
-        self._keys = keys
+        self._keys, self._wake = keys, keys.wake
         self._kept: deque[Any] = deque()
         self._found_empty: dict[str, float] = {}
         self._pid = os.getpid()
@@ -72,7 +73,7 @@ class Queues:
         self._note_token(queue, tokens)
 
     def _token(self, queue: str) -> tuple[Any, ...]:
-        return "LPUSH", self._keys.wake + queue, 1
+        return "LPUSH", self._wake + queue, 1
 
     def _note_token(self, queue: str, tokens: int | Exception) -> None:
         """Look at how many tokens there are now, or why nobody knows."""
@@ -80,19 +81,18 @@ class Queues:
             if isinstance(tokens, Exception):
                 raise tokens
             if tokens > 1:
-                self._run(("LTRIM", self._keys.wake + queue, 0, 0))
+                self._run(("LTRIM", self._wake + queue, 0, 0))
         except (RedisError, OSError) as error:
             logger.info("Nobody is woken for queue %s: %s", queue, error)
 
     def _run(self, first: tuple[Any, ...], *others: tuple[Any, ...]) -> list[Any]:
         """Run commands in one write; what Redis refuses of the others is its error in the list."""
+        packed = pack_command(first)
+        for command in others:
+            packed += pack_command(command)
         connection = self._connection()
         try:
-            parts = connection.pack_command(*first)
-            for command in others:
-                parts = [*parts, *connection.pack_command(*command)]
-            # redis-py writes each part by itself.
-            connection.send_packed_command([b"".join(parts)], check_health=False)
+            connection.send_packed_command([packed], check_health=False)
             replies = [connection.read_response(), *(_reply(connection) for _ in others)]
         except BaseException:
             # A reply that is still to come must not be taken for that of another command; and

@@ -37,4 +37,11 @@ def sha(name: str) -> str:
 
 def load(client: Redis, name: str) -> Script:
     """Return a callable that runs the script; a server that lost it is given it again."""
-    return client.register_script(source(name))
+    return _Known(client, name)
+
+
+class _Known(Script):
+    """A script whose name need not be computed once more for each client."""
+
+    def __init__(self, client: Redis, name: str) -> None:
+        self.registered_client, self.script, self.sha = client, source(name), sha(name)

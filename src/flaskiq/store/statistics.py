@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from redis import Redis
 
+from flaskiq.message import json_writer
 from flaskiq.store import script
 from flaskiq.store.keys import Keys
 from flaskiq.store.reading import Reading, readable
@@ -64,6 +65,8 @@ class Running(NamedTuple):
         return cls(*json.loads(value))
 
 
+_encode = json_writer()
+
 Counts = Mapping[str, int]
 """Numbers by field name (:func:`flaskiq.tally.field`)."""
 
@@ -104,7 +107,7 @@ class Statistics:
         for field, count in (*counts.items(), *times.items(), *series.items()):
             arguments += [field, count]
         for ended in finished:
-            arguments += [ended.id, ended.at, json.dumps(ended)]
+            arguments += [ended.id, ended.at, _encode(ended)]
         return bool(self._record(keys, arguments))
 
     @readable

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
 from redis import Redis
@@ -54,19 +55,66 @@ class Store:
         self.client: Any = client  # redis-py types one return for sync and async
         self._client = self.client  # as every structure calls it
         self.keys = keys or Keys()
-        self.scheduled = JobSet(client, self.keys, "scheduled")
-        self.retry = JobSet(client, self.keys, "retry")
-        self.dead = DeadSet(client, self.keys, caps or Caps())
-        self.queues = Queues(client, self.keys)
-        self.ready = Ready(client, self.keys)
-        self.processes = Processes(client, self.keys)
-        self.cron = Cron(client, self.keys)
-        self.batches = Batches(client, self.keys, (caps or Caps()).age)
-        self.chords = Chords(client, self.keys)
-        self.unacked = UnackedJobs(client, self.keys)
-        self.statistics = Statistics(client, self.keys, history or History())
+        self._caps, self._history = caps or Caps(), history or History()
         self._promote = script.load(client, "promote")
         self._kill = script.load(client, "kill")
+
+    # Each is made when somebody needs it: a process that runs jobs needs few, and begins often.
+
+    @cached_property
+    def scheduled(self) -> JobSet:
+        """Jobs that wait for their time."""
+        return JobSet(self.client, self.keys, "scheduled")
+
+    @cached_property
+    def retry(self) -> JobSet:
+        """Jobs that wait for their next attempt."""
+        return JobSet(self.client, self.keys, "retry")
+
+    @cached_property
+    def dead(self) -> DeadSet:
+        """Jobs that gave up."""
+        return DeadSet(self.client, self.keys, self._caps)
+
+    @cached_property
+    def queues(self) -> Queues:
+        """The lists of ready jobs, to push to."""
+        return Queues(self.client, self.keys)
+
+    @cached_property
+    def ready(self) -> Ready:
+        """The same, to look into."""
+        return Ready(self.client, self.keys)
+
+    @cached_property
+    def processes(self) -> Processes:
+        """Who fetches, and what is in flight."""
+        return Processes(self.client, self.keys)
+
+    @cached_property
+    def cron(self) -> Cron:
+        """Cron entries, and who leads."""
+        return Cron(self.client, self.keys)
+
+    @cached_property
+    def batches(self) -> Batches:
+        """Batches of jobs."""
+        return Batches(self.client, self.keys, self._caps.age)
+
+    @cached_property
+    def chords(self) -> Chords:
+        """Chords, and where their parts are."""
+        return Chords(self.client, self.keys)
+
+    @cached_property
+    def unacked(self) -> UnackedJobs:
+        """What stock Celery workers have in hand."""
+        return UnackedJobs(self.client, self.keys)
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        """Counts, what runs, and what has finished last."""
+        return Statistics(self.client, self.keys, self._history)
 
     def promote(self) -> Promotion:
         """Move due jobs of the scheduled and the retry set to their queues."""

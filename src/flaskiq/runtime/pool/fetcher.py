@@ -101,8 +101,9 @@ class Fetcher:
     def next(self) -> Caught | None:
         """Return a job to run, as soon as there is one; None when the child is to end."""
         while not self.is_stopping:
-            with suppress(IndexError):
-                return self._local.popleft()
+            if self._local:
+                with suppress(IndexError):  # another thread was faster
+                    return self._local.popleft()
             if not self._lead.acquire(blocking=False):
                 if self._waiting:
                     self.flush()
@@ -226,7 +227,8 @@ class Fetcher:
             self._hand.finish_again(fetching.acks)
             raise
         self._note_written(fetching.results)
-        self._channel.count_fenced(fetching.acks, fetch.acknowledged)
+        if fetching.acks:
+            self._channel.count_fenced(fetching.acks, fetch.acknowledged)
         self._idle = not fetch.jobs
         if not self._process.is_taken_for_dead:
             self._take(fetching, fetch)
