@@ -175,6 +175,10 @@ class Channel(Puts, Fetches, _Channel):
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
         return {**super()._connparams(asynchronous), **DRIVER}
 
+    def disconnect(self) -> None:
+        """Close its connections; whoever needs one opens another."""
+        self._disconnect_pools()
+
     def _after_fork(self) -> None:
         self._process = None
         super()._after_fork()

@@ -110,7 +110,7 @@ class FetchPool(_Pool):
         self.queues = list(self.app.amqp.queues.consume_from)
         memory = Memory(self.threads, most=2 * max(self.limit, LEAST_ROOM))
         self.app.clock = memory.clock(self.app.clock.value)
-        templates = Succession(self.app, memory)
+        templates = Succession(self.app, self._hostname, memory)
         history = int(self.app.conf.broker_transport_options["history_jobs"])
         self._identity, self._tally = new_identity(), Tally(history)
         books = Books(self.app, self._hostname, self._tally, self.open_store, self._get_eventer)

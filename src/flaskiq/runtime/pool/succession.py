@@ -25,9 +25,9 @@ class Succession:
     one ends with the last of its children.
     """
 
-    def __init__(self, app: Celery, memory: Memory) -> None:
+    def __init__(self, app: Celery, hostname: str, memory: Memory) -> None:
         self._memory = memory
-        self.current = Template.fork(app, memory)
+        self.current = Template.fork(app, hostname, memory)
         self._next: Template | None = None
         self._former: list[Template] = []
         self._ending: list[Template] = []

@@ -25,9 +25,10 @@ import billiard.process
 import billiard.util
 import kombu.asynchronous
 from celery import Celery, platforms, signals
+from redis import Redis
 
 from flaskiq.runtime.loops import shared
-from flaskiq.runtime.pool.child import Child, Spec, boot
+from flaskiq.runtime.pool.child import Child, Spec, boot, prepare
 from flaskiq.runtime.pool.slots import Memory
 from flaskiq.runtime.pools import TEMPLATE
 from flaskiq.store import script
@@ -56,14 +57,14 @@ class Template:
         self._socket, self.pid = sock, pid
 
     @classmethod
-    def fork(cls, app: Celery, memory: Memory) -> Template:
+    def fork(cls, app: Celery, hostname: str, memory: Memory) -> Template:
         """Make one of this process, before it has threads, connections or an event loop."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         _prepare_sharing(app)
         pid = os.fork()
         if not pid:
             ours.close()
-            serve(app, memory, theirs)
+            serve(app, hostname, memory, theirs)
         theirs.close()
         return cls(ours, pid)
 
@@ -157,7 +158,7 @@ def become(worker: Any) -> None:
     sock = socket.socket(fileno=fd)
     _prepare_sharing(worker.app)
     sock.send(READY)
-    serve(worker.app, Memory(threads, fd=memory), sock)
+    serve(worker.app, worker.hostname, Memory(threads, fd=memory), sock)
 
 
 def _prepare_sharing(app: Celery) -> None:
@@ -171,24 +172,27 @@ def _prepare_sharing(app: Celery) -> None:
     shared.load(app)
     script.preload()
     _ = app.backend  # to find it, Celery reads the entry points of all packages
+    _ = Redis().pubsub()  # type: ignore[no-untyped-call] # with the first, redis-py sets up a logger, and all others forget their level
     gc.collect()
     gc.freeze()
 
 
-def serve(app: Celery, memory: Memory, sock: socket.socket) -> None:
+def serve(app: Celery, hostname: str, memory: Memory, sock: socket.socket) -> None:
     """Fork children until the node is gone. Does not return, whatever happens."""
     try:
-        _serve(app, memory, sock)
+        _serve(app, hostname, memory, sock)
     except BaseException:
         logger.critical("The template cannot go on", exc_info=True)
     finally:
         os._exit(1)
 
 
-def _serve(app: Celery, memory: Memory, sock: socket.socket) -> None:
+def _serve(app: Celery, hostname: str, memory: Memory, sock: socket.socket) -> None:
     for name in _IGNORED:
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     platforms.set_mp_process_title("celeryd", info="template")
+    channel = prepare(app, hostname)
+    gc.freeze()
     while True:
         data, fds, _, _ = socket.recv_fds(sock, _ORDERS, 1)
         if not data:
@@ -196,7 +200,7 @@ def _serve(app: Celery, memory: Memory, sock: socket.socket) -> None:
         order = json.loads(data)
         answer: dict[str, int | None]
         if "spawn" in order:
-            answer = {"pid": _fork(app, memory, Spec(**order["spawn"]), sock, fds[0])}
+            answer = {"pid": _fork(app, memory, Spec(**order["spawn"]), sock, fds[0], channel)}
         else:
             answer = {"code": _exit_code(order["wait"])}
         sock.send(json.dumps(answer).encode())
@@ -210,7 +214,9 @@ def _exit_code(pid: int) -> int | None:
     return os.waitstatus_to_exitcode(status) if ended else None
 
 
-def _fork(app: Celery, memory: Memory, spec: Spec, sock: socket.socket, fd: int) -> int:
+def _fork(
+    app: Celery, memory: Memory, spec: Spec, sock: socket.socket, fd: int, channel: Any
+) -> int:
     pid = os.fork()
     if pid:
         os.close(fd)
@@ -220,7 +226,7 @@ def _fork(app: Celery, memory: Memory, spec: Spec, sock: socket.socket, fd: int)
         sock.close()
         _become_child(spec)
         boot(app, spec.hostname)
-        Child(app, spec, memory, socket.socket(fileno=fd)).run()
+        Child(app, spec, memory, socket.socket(fileno=fd), channel).run()
         signals.worker_process_shutdown.send(sender=spec.hostname, pid=os.getpid(), exitcode=0)
         code = 0
     except BaseException:
