@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -18,8 +19,11 @@ FAILED: tuple[Ending, ...] = ("retried", "dead")
 FINAL: tuple[Ending, ...] = ("done", "dead", "discarded", "cancelled")
 """No attempt follows."""
 
-MOST_AT_ONCE = 1000
-"""Finished jobs in one batch."""
+MOST = 1000
+"""Finished jobs that are kept for a record, the last."""
+
+AT_ONCE = 200
+"""Finished jobs in one batch: a process keeps the memory that a large one takes."""
 
 LONGEST_WAIT = 400 * 86_400
 """Seconds; whoever says that a job has waited longer than that has no clock."""
@@ -124,66 +128,101 @@ def failed(counts: Mapping[str, int]) -> int:
 
 
 class Tally:
-    """Counts attempts. Noting one is all that a job pays; the rest is the recorder's work."""
+    """Counts attempts, and keeps the last that have finished, until they are recorded.
+
+    Many are added up at once: one by one that costs a job more.
+    """
 
     def __init__(self, keeps: int) -> None:
         self.counted: Counter[Ends] = Counter()
-        """All that was collected since the process began; replaced, so that others can read it."""
-        self._keeps = keeps
+        """All that was in a batch since the process began; replaced, so that others can read it."""
         self._ended: deque[Ended] = deque()
+        self._sums = _Sums()
+        self._finished: deque[Ended] = deque(maxlen=min(keeps, MOST))
+        self._rest: deque[Ended] = deque()
+        self._adding = threading.Lock()
         self._pending: Batch | None = None
         self._number = 0
 
     def note(self, ended: Ended) -> None:
         """Note that an attempt has ended; safe in any thread."""
         self._ended.append(ended)
+        if len(self._ended) >= MOST:
+            self._add_up()
 
     def batch(self) -> Batch | None:
         """What is not recorded yet; the same one again until it is :meth:`confirmed`."""
-        if self._pending is None and self._ended:
-            self._number += 1
-            self._pending = self._collect()
+        if self._pending is None:
+            sums = _Sums() if self._rest else self._take()
+            if self._rest or sums.ends:
+                self._number += 1
+                self._pending = sums.batch(self._number, self._part())
         return self._pending
+
+    @property
+    def has_more(self) -> bool:
+        """Whether some of what had finished before the last batch was taken is in none yet."""
+        return bool(self._rest)
 
     def confirmed(self) -> None:
         """Forget the batch: Redis has it."""
         self._pending = None
 
-    def _collect(self) -> Batch:
-        # Few kinds of ends and many of each: names are made for the kinds.
-        ends: Counter[tuple[str, str, Ending]] = Counter()
-        runs: Counter[tuple[str, str, int]] = Counter()
-        spent: Counter[str] = Counter()
-        waits: Counter[tuple[str, int]] = Counter()
-        idle: defaultdict[str, float] = defaultdict(float)
-        finished: deque[Ended] = deque(maxlen=min(self._keeps, MOST_AT_ONCE))
-        cron: list[tuple[str, str, str]] = []
-        for _ in range(len(self._ended)):
-            ended = self._ended.popleft()
-            ends[ended.worker, ended.queue, ended.ending] += 1
-            if ended.seconds is not None:
-                runs[ended.queue, ended.worker, histogram.bucket(ended.seconds)] += 1
-                spent[ended.worker] += int(ended.seconds * 1e6)
-            if (wait := waited(ended.ready_at, ended.began_at)) is not None:
-                waits[ended.queue, histogram.bucket(wait)] += 1
-                idle[ended.queue] += wait * 1e3
-            if ended.ending in FINAL:
-                finished.append(ended)
-                if ended.cron:
-                    cron.append((ended.cron, ended.id, ended.ending))
+    def _add_up(self) -> None:
+        with self._adding:
+            for _ in range(len(self._ended)):
+                ended = self._ended.popleft()
+                self._sums.add(ended)
+                if ended.ending in FINAL:
+                    self._finished.append(ended)
+
+    def _take(self) -> _Sums:
+        self._add_up()
+        with self._adding:
+            sums, self._sums = self._sums, _Sums()
+            self._rest, self._finished = self._finished, deque(maxlen=self._finished.maxlen)
+        self.counted = self.counted + Counter({Ends(*kind): n for kind, n in sums.ends.items()})
+        return sums
+
+    def _part(self) -> list[Ended]:
+        return [self._rest.popleft() for _ in range(min(AT_ONCE, len(self._rest)))]
+
+
+class _Sums:
+    """Few kinds of ends and many of each: names are made for the kinds."""
+
+    def __init__(self) -> None:
+        self.ends: Counter[tuple[str, str, Ending]] = Counter()
+        self._runs: Counter[tuple[str, str, int]] = Counter()
+        self._spent: Counter[str] = Counter()
+        self._waits: Counter[tuple[str, int]] = Counter()
+        self._idle: defaultdict[str, float] = defaultdict(float)
+        self._cron: list[tuple[str, str, str]] = []
+
+    def add(self, ended: Ended) -> None:
+        self.ends[ended.worker, ended.queue, ended.ending] += 1
+        if ended.seconds is not None:
+            self._runs[ended.queue, ended.worker, histogram.bucket(ended.seconds)] += 1
+            self._spent[ended.worker] += int(ended.seconds * 1e6)
+        if (wait := waited(ended.ready_at, ended.began_at)) is not None:
+            self._waits[ended.queue, histogram.bucket(wait)] += 1
+            self._idle[ended.queue] += wait * 1e3
+        if ended.cron and ended.ending in FINAL:
+            self._cron.append((ended.cron, ended.id, ended.ending))
+
+    def batch(self, number: int, finished: list[Ended]) -> Batch:
         counts: Counter[str] = Counter()
-        for (worker, queue, ending), number in ends.items():
+        for (worker, queue, ending), n in self.ends.items():
             for name in (ending, field("queue", queue, ending), field("worker", worker, ending)):
-                counts[name] += number
-        times = Counter({field("worker", worker, "us"): us for worker, us in spent.items()})
-        for (queue, worker, size), number in runs.items():
-            times[field("worker", worker, str(size))] += number
-            times[field("queue", queue, str(size))] += number
-        lasting = {series("ended", *kind): number for kind, number in ends.items()}
-        lasting.update(_series_of("run", _by_worker(runs), "us", spent))
-        lasting.update(_series_of("wait", waits, "ms", idle))
-        self.counted = self.counted + Counter({Ends(*kind): n for kind, n in ends.items()})
-        return Batch(self._number, dict(counts), dict(times), list(finished), cron, lasting)
+                counts[name] += n
+        times = Counter({field("worker", worker, "us"): us for worker, us in self._spent.items()})
+        for (queue, worker, size), n in self._runs.items():
+            times[field("worker", worker, str(size))] += n
+            times[field("queue", queue, str(size))] += n
+        lasting = {series("ended", *kind): n for kind, n in self.ends.items()}
+        lasting.update(_series_of("run", _by_worker(self._runs), "us", self._spent))
+        lasting.update(_series_of("wait", self._waits, "ms", self._idle))
+        return Batch(number, dict(counts), dict(times), finished, self._cron, lasting)
 
 
 def _by_worker(runs: Mapping[tuple[str, str, int], int]) -> Counter[tuple[str, int]]:

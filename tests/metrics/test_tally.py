@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from collections import Counter
 
 import pytest
 
 from flaskiq import histogram
 from flaskiq.metrics.metric import SHOWN, Times
-from flaskiq.tally import Ended, Ending, Ends, Tally, waited
+from flaskiq.tally import AT_ONCE, MOST, Ended, Ending, Ends, Tally, waited
 
 AT = 1_000_000.0
 
@@ -88,3 +89,49 @@ def test_buckets_hold_all_that_took_no_longer() -> None:
     assert buckets["0.1"] == buckets["150.0"] == 3
     assert buckets["335.0"] == 4
     assert buckets["+Inf"] == 6
+
+
+def test_what_has_finished_goes_in_parts_the_last_of_it() -> None:
+    tally = Tally(10_000)
+    for number in range(MOST + 1):
+        tally.note(ended()._replace(id=str(number)))
+    first = tally.batch()
+    assert first is not None
+    assert first.counts["done"] == MOST + 1, "all are counted"
+    told = [each.id for each in first.finished]
+    numbers = [first.number]
+    tally.note(ended()._replace(id="later"))
+    while tally.has_more:
+        tally.confirmed()
+        part = tally.batch()
+        assert part is not None
+        assert (part.counts, part.times, part.series) == ({}, {}, {})
+        told += [each.id for each in part.finished]
+        numbers.append(part.number)
+    assert told == [str(number) for number in range(1, MOST + 1)]
+    assert numbers == list(range(1, MOST // AT_ONCE + 1))
+    tally.confirmed()
+    last = tally.batch()
+    assert last is not None
+    assert [each.id for each in last.finished] == ["later"]
+
+
+def test_threads_lose_no_count() -> None:
+    tally, counted = Tally(10), 0
+
+    def note() -> None:
+        for _ in range(5_000):
+            tally.note(ended())
+
+    threads = [threading.Thread(target=note) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        batch = tally.batch()
+        counted += batch.counts.get("done", 0) if batch else 0
+        tally.confirmed()
+    while (batch := tally.batch()) is not None:
+        counted += batch.counts.get("done", 0)
+        tally.confirmed()
+    assert counted == 20_000
+    assert sum(tally.counted.values()) == 20_000

@@ -54,3 +54,6 @@ class Recorder(Loop):
             store.cron.note_ends(batch.cron)
         process.tally.confirmed()
         self._written = {process.id: running}
+        while process.tally.has_more:
+            store.statistics.record(process.id, process.tally.batch(), running, process.ttl)
+            process.tally.confirmed()
