@@ -1,7 +1,8 @@
 """The command line: ``flaskiq ...``, and the same group as ``flask flaskiq ...``.
 
-The program ``flask`` imports this module whatever it is asked to do, so nothing heavy is
-imported here: each command imports what it needs when it runs.
+The program ``flask`` imports this module whatever it is asked to do, and a worker keeps what it has
+imported, so nothing heavy is imported here: nor is a command before somebody asks for it, which
+imports what it needs when it runs.
 
 Exit codes: 0 done, 1 a problem, 2 wrong usage, 130 interrupted.
 """
@@ -12,32 +13,17 @@ import sys
 
 import click
 
-from flaskiq.cli import (
-    autoscale,
-    batches,
-    beat,
-    chords,
-    cron,
-    dead,
-    demo,
-    dev,
-    doctor,
-    flower,
-    jobs,
-    metrics,
-    monitor,
-    processes,
-    purge,
-    queues,
-    retries,
-    scheduled,
-    stats,
-    worker,
-)
-from flaskiq.cli.group import INTERRUPTED, Group
+from flaskiq.cli.group import INTERRUPTED, Commands, Group
+
+COMMANDS = (
+    "autoscale", "batches", "beat", "chords", "cron", "dead", "demo", "dev", "doctor", "flower",
+    "jobs", "metrics", "monitor", "processes", "purge", "queues", "retries", "scheduled", "stats",
+    "worker",
+)  # fmt: skip
+"""Each is a module of this package, with a command of the same name."""
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, commands=Commands(COMMANDS))
 @click.option(
     "-A",
     "--app",
@@ -56,31 +42,6 @@ from flaskiq.cli.group import INTERRUPTED, Group
 def flaskiq(context: click.Context, app: str | None, _json: bool) -> None:
     """Background jobs for Flask."""
     context.meta["flaskiq.app"] = app
-
-
-for _command in (
-    dev.dev,
-    demo.demo,
-    doctor.doctor,
-    worker.worker,
-    beat.beat,
-    cron.cron,
-    flower.flower,
-    queues.queues,
-    scheduled.scheduled,
-    retries.retries,
-    dead.dead,
-    jobs.jobs,
-    batches.batches,
-    chords.chords,
-    processes.processes,
-    stats.stats,
-    monitor.monitor,
-    autoscale.autoscale,
-    metrics.metrics,
-    purge.purge,
-):
-    flaskiq.add_command(_command)
 
 
 def main() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator, MutableMapping
+from importlib import import_module
 from typing import Any
 
 import click
@@ -14,6 +16,31 @@ from flaskiq.errors import FlaskiqError
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""
+
+
+class Commands(MutableMapping[str, click.Command]):
+    """The commands of this package by name, each imported when somebody asks for it."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._known: dict[str, click.Command | None] = dict.fromkeys(names)
+
+    def __getitem__(self, name: str) -> click.Command:
+        found = self._known[name]
+        if found is None:
+            found = self._known[name] = vars(import_module(f"flaskiq.cli.{name}"))[name]
+        return found
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        self._known[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
 
 
 class Group(click.Group):

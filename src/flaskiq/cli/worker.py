@@ -71,7 +71,7 @@ def start(
     found = locate(context)
     own = [*([f"--hostname={node_of(name)}"] if name else []), *(["--detach"] if detach else [])]
     options = WorkerOptions(found.state.celery, [*own, *words(**given)])
-    launch, _ = _parts(context, found)
+    launch = _launch(context, found)
     for note in options.notes():
         click.echo(note, err=True)
     if options.is_detached and not launch.is_own_program:
@@ -102,7 +102,7 @@ def stop(context: click.Context, name: str | None, timeout: float | None) -> Non
     from flaskiq.cli.locate import locate
 
     found = locate(context)
-    _, fleet = _parts(context, found)
+    fleet = _fleet(found)
     with found.state.app.app_context():
         members = fleet.choose(name)
         fleet.stop(members, _patience(found, timeout))
@@ -134,7 +134,7 @@ def restart(
     found = locate(context)
     celery, patience = found.state.celery, _patience(found, timeout)
     found.state.store.client.ping()
-    launch, fleet = _parts(context, found)
+    launch, fleet = _launch(context, found), _fleet(found)
     with found.state.app.app_context():
         records = fleet.started_here(name)
         plans = [
@@ -163,7 +163,7 @@ def quiet(context: click.Context, name: str | None) -> None:
     from flaskiq.cli.locate import locate
 
     found = locate(context)
-    _, fleet = _parts(context, found)
+    fleet = _fleet(found)
     with found.state.app.app_context():
         members = fleet.choose(name)
         for member in members:
@@ -185,14 +185,19 @@ def status(context: click.Context) -> None:
     context.exit(0 if taken.processes else 1)
 
 
-def _parts(context: click.Context, found: Found) -> tuple[WorkerLaunch, WorkerFleet]:
+def _launch(context: click.Context, found: Found) -> WorkerLaunch:
     from flaskiq.cli.locate import named
-    from flaskiq.cli.worker_fleet import WorkerFleet
     from flaskiq.cli.worker_launch import WorkerLaunch
     from flaskiq.cli.worker_record import Records
 
-    records = Records(found.state.app.import_name)
-    return WorkerLaunch(named(context), records), WorkerFleet(records)
+    return WorkerLaunch(named(context), Records(found.state.app.import_name))
+
+
+def _fleet(found: Found) -> WorkerFleet:
+    from flaskiq.cli.worker_fleet import WorkerFleet
+    from flaskiq.cli.worker_record import Records
+
+    return WorkerFleet(Records(found.state.app.import_name))
 
 
 def _patience(found: Found, timeout: float | None) -> float:
