@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flaskiq.store.prepared_fetch import Source
+from flaskiq.store.prepared_fetch import PreparedFetch, Source
 from flaskiq.store.processes import Fetch
 from flaskiq.store.results import StateOf
 from flaskiq.store.store import Store
@@ -22,7 +22,7 @@ def fetch_from(
     results: Sequence[StateOf] = (),
 ) -> Fetch:
     """Run one fetch, and return what it brought."""
-    prepared = jobs.processes.prepare_fetch(process, sources)
+    prepared = PreparedFetch(jobs.keys, process, sources)
     connection = jobs.client.connection_pool.get_connection()
     try:
         command = prepared.pack(credit=credit, seq=seq, acks=acks, woken=woken, results=results)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -133,6 +134,11 @@ class Channel(Puts, Fetches, _Channel):
         if self.queue_weights:
             self._queue_cycle = WeightedCycle(self.queue_weights)
 
+    @cached_property
+    def keys(self) -> Keys:
+        """The names of the keys in the database of this channel."""
+        return Keys(self.global_keyprefix, self.sep, tuple(self.priority_steps))
+
     @property
     def store(self) -> Store:
         """The structures in the database of this channel, over its connection pool."""
@@ -160,10 +166,9 @@ class Channel(Puts, Fetches, _Channel):
         return self._store_over(pool)
 
     def _store_over(self, pool: Any) -> Store:
-        keys = Keys(self.global_keyprefix, self.sep, tuple(self.priority_steps))
         caps = Caps(self.dead_jobs, self.dead_age)
         history = History(self.history_jobs, self.history_age)
-        return Store(Redis(connection_pool=pool), keys, caps, history)
+        return Store(Redis(connection_pool=pool), self.keys, caps, history)
 
     @contextmanager
     def conn_or_acquire(self, client: Any = None) -> Iterator[Any]:

@@ -117,7 +117,7 @@ class Fetches(_Base):
 
     def wait_for(self, queues: list[str]) -> tuple[Any, ...]:
         """Return the command that waits for a wake token of ``queues``."""
-        return ("BRPOP", *(self.store.keys.wake + queue for queue in queues), self.brpop_timeout)
+        return ("BRPOP", *(self.keys.wake + queue for queue in queues), self.brpop_timeout)
 
     def next_fetch(
         self,
@@ -151,11 +151,11 @@ class Fetches(_Base):
         kept, prepared = self._prepared
         if kept != (self.process.id, queues, limits):
             sources = [
-                Source(queue, self.store.keys.ready(self._q_for_pri(queue, step)), most)
+                Source(queue, self.keys.ready(self._q_for_pri(queue, step)), most)
                 for step in self.priority_steps
                 for queue, most in zip(queues, limits, strict=True)
             ]
-            prepared = self.store.processes.prepare_fetch(self.process.id, sources)
+            prepared = PreparedFetch(self.keys, self.process.id, sources)
             self._prepared = (self.process.id, queues, limits), prepared
         assert prepared is not None
         return prepared

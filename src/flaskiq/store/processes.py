@@ -11,7 +11,6 @@ from redis import Redis
 from flaskiq.store import script
 from flaskiq.store.keys import Keys
 from flaskiq.store.place import Placed
-from flaskiq.store.prepared_fetch import PreparedFetch, Source
 from flaskiq.store.reading import Reading, readable, together
 
 LATEST = 900
@@ -162,10 +161,6 @@ class Processes:
             self._keys.promoter,
         ]
         return bool(self._declare_dead(keys, [process]))
-
-    def prepare_fetch(self, process: str, sources: Sequence[Source]) -> PreparedFetch:
-        """Return the fetch of a process from ``sources``, in their order."""
-        return PreparedFetch(self._keys, process, sources)
 
     def load_fetch(self) -> None:
         """Give the server the fetch script, which it loses when it restarts."""
