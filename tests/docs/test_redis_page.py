@@ -9,7 +9,6 @@ from pathlib import Path
 from redis import Redis
 
 from flaskiq.store import script
-from flaskiq.store.job_set import JobSet
 from flaskiq.store.keys import Keys
 from flaskiq.store.store import Store
 
@@ -17,7 +16,8 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/redis.md").read_text()
 RELIABILITY = (ROOT / "docs/reliability.md").read_text()
 
-SETS = [each.name for each in vars(Store(Redis())).values() if isinstance(each, JobSet)]
+STORE = Store(Redis())
+SETS = [each.name for each in (STORE.scheduled, STORE.retry, STORE.dead)]
 
 VALUES = {
     "ready": ["<queue>"],

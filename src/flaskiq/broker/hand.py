@@ -103,9 +103,10 @@ class Hand:
         if seq is not None:
             self._uncertain.add(seq)
 
-    def drop(self, tag: str) -> None:
-        """Note that a job which was given away does not start here: there is nothing to count."""
+    def is_ours(self, tag: str) -> bool:
+        """Whether a job is in hand; one that was given away does not start: nothing to count."""
         self._given_away.discard(tag)
+        return tag in self._held
 
     def count_fenced(self, acks: Sequence[int], acknowledged: int) -> int:
         """Return how many jobs finished here after others were given them, as far as is certain.

@@ -147,8 +147,7 @@ class Process:
                 return False
         except RedisError:
             self.hand.release(tag)
-        self.hand.drop(tag)
-        return tag in self.hand
+        return self.hand.is_ours(tag)
 
     def _facts(self) -> Facts:
         """What it tells of itself; whatever goes wrong in that must not keep it from beating."""

@@ -131,10 +131,10 @@ class ThinResults(_Base):
         if outbox is None or flight is None or (state == states.SUCCESS and request.chord):
             return super().store_result(task_id, result, state, traceback, request, **kwargs)
         if state == states.STARTED:
-            outbox.start(flight.seq, partial(self._pack, task_id, result, state, None, request))
+            outbox.start(flight, partial(self._pack, task_id, result, state, None, request))
             return result
         result = self.encode_result(result, state)
-        outbox.add(StateOf(flight.seq, *self._pack(task_id, result, state, None, request)))
+        outbox.succeed(flight, self._pack(task_id, result, state, None, request))
         return result
 
     def _store_result(
@@ -152,11 +152,11 @@ class ThinResults(_Base):
         packed = self._pack(task_id, result, state, traceback, request)
         flight = self._flight(request)
         if self._outbox is not None and flight:
-            self._outbox.has_gone_on(flight.seq)
+            self._outbox.has_gone_on(flight)
         if flight and state == states.RETRY:
             # It has left flight in the step that let it wait, and may even run again by now.
             self.ensure(self._results.store_waiting, (*packed, task_id))
-        elif not self.ensure(self._results.store, (*packed, flight)):
+        elif not self.ensure(self._results.store, (*packed, flight and Flight.parse(flight))):
             logger.warning("Job %s is not %s: others have been given it", task_id, state)
         return result
 
@@ -226,8 +226,8 @@ class ThinResults(_Base):
         options = self.app.conf.broker_transport_options or {}
         return Results(self.client, Keys(options.get("global_keyprefix", "")))
 
-    def _flight(self, request: Any) -> Flight | None:
-        """Where the job must still be in flight, as far as that can be told.
+    def _flight(self, request: Any) -> str | None:
+        """Where the job must still be in flight, as far as that can be told: a :class:`Flight`.
 
         Not in another database than that of the results, and not for a task that is acknowledged
         before it runs.
@@ -236,7 +236,7 @@ class ThinResults(_Base):
         if not flight or not self._is_in_database_of_broker:
             return None
         task = self._tasks.get(getattr(request, "task", None))
-        return Flight.parse(flight) if task is None or task.acks_late else None
+        return str(flight) if task is None or task.acks_late else None
 
     # Celery's own attributes are looked up in Python each time, kombu's cached properties too.
 
@@ -260,33 +260,38 @@ Pack = Callable[[], tuple[str, str, int]]
 class Outbox:
     """Results of jobs that succeeded, each until the acknowledgement of its job takes it along.
 
-    And that jobs have started: a short one has ended before anybody can want to know.
+    And that jobs have started: a short one has ended before anybody can want to know. ``flight`` is
+    a :class:`Flight` as text.
     """
 
     def __init__(self) -> None:
         self._results: dict[int, StateOf] = {}
-        self._started: dict[int, Pack] = {}
+        self._started: dict[str, Pack] = {}
         self._writing = threading.Lock()
 
     def __contains__(self, seq: int) -> bool:
         """Whether there is a result of a job in flight."""
         return seq in self._results
 
+    def start(self, flight: str, pack: Pack) -> None:
+        """Note that a job has started; ``pack`` is called if that is to be written."""
+        self._started[flight] = pack
+
+    def succeed(self, flight: str, packed: tuple[str, str, int]) -> None:
+        """Take the result of a job."""
+        self.add(StateOf(Flight.parse(flight).seq, *packed))
+        # What is written of its start meanwhile does not outdo a success.
+        self._started.pop(flight, None)
+
     def add(self, *results: StateOf) -> None:
         """Take results; also back, when nobody knows whether they were written."""
         for result in results:
             self._results[result.seq] = result
-            # What is written of its start meanwhile does not outdo a success.
-            self._started.pop(result.seq, None)
 
-    def start(self, seq: int, pack: Pack) -> None:
-        """Note that a job has started; ``pack`` is called if that is to be written."""
-        self._started[seq] = pack
-
-    def has_gone_on(self, seq: int) -> None:
+    def has_gone_on(self, flight: str) -> None:
         """Note that a job is in another state: nothing older is written after that."""
         with self._writing:
-            self._started.pop(seq, None)
+            self._started.pop(flight, None)
 
     def write_started(self, write: Callable[[list[StateOf]], Any]) -> None:
         """Write which jobs have started."""
@@ -298,7 +303,7 @@ class Outbox:
                 while True:  # one by one: a job may start meanwhile
                     started.append(self._started.popitem())
             if started:
-                write([StateOf(seq, *pack()) for seq, pack in started])
+                write([StateOf(Flight.parse(flight).seq, *pack()) for flight, pack in started])
 
     def clear(self) -> None:
         """Forget them: others have been given the jobs."""

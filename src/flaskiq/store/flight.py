@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
 
 FLIGHT_HEADER = "flaskiq_flight"
@@ -28,10 +27,5 @@ class Flight(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> Flight:
         """Read what ``str`` made."""
-        return _parse(text)
-
-
-@lru_cache(maxsize=128)
-def _parse(text: str) -> Flight:
-    process, _, seq = text.rpartition("/")
-    return Flight(process, int(seq))
+        process, _, seq = text.rpartition("/")
+        return cls(process, int(seq))

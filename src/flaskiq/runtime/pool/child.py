@@ -411,7 +411,7 @@ def _open_channel(app: Celery) -> Any:
 
 
 def prepare(app: Celery, hostname: str) -> Any:
-    """Do in a template what each of its children would do, and return a channel for these.
+    """Do before a fork what each child would do after it, and return a channel for them.
 
     What a child finds done costs it no time, and less memory: it writes to fewer of the pages that
     it shares. Without Redis there is no channel, and a child goes on to try.

@@ -174,8 +174,9 @@ class Executor:
         # The sender's tag may be there twice: a publish that is retried sends the same message.
         envelope["properties"]["delivery_tag"] = caught.tag
         name = headers.get("task") or ""
-        self._run_names.append(name)
         plain = self._plain.get(name)
+        # That of the task is one text for all of its jobs.
+        self._run_names.append(plain.task.name if plain else name)
         task = plain.task if plain else self._app.tasks.get(name)
         is_limited = self._has_rates and task is not None and task.rate_limit
         if is_limited and self._comes_too_early(task, caught, headers):
@@ -282,18 +283,23 @@ class Executor:
             return
         if events:
             events.send("task-succeeded", uuid=headers["id"], result=shown, runtime=seconds)
-        self._note_done(caught, headers, own, seconds)
+        self._note_done(caught, task, headers, own, seconds)
         self._channel.finish(caught.tag)
 
     def _note_done(
-        self, caught: Caught, headers: dict[str, Any], own: dict[str, Any], seconds: float | None
+        self,
+        caught: Caught,
+        task: Any,
+        headers: dict[str, Any],
+        own: dict[str, Any],
+        seconds: float | None,
     ) -> None:
         """Note a success; ``own`` are the headers that are not Celery's."""
         # The tracer tells no time of a job that it has not run, since it was done before.
         if seconds is not None:
             self._channel.pace.ran(caught.queue, seconds)
         attempt = (headers.get("retries") or 0) + 1
-        name = headers.get("shadow") or headers["task"]
+        name = headers.get("shadow") or task.name
         cron, tenant = own.get(CRON_HEADER), self._tenant_of(own)
         ready_at, attempts = own.get(ENQUEUED_AT_HEADER), own.get(ATTEMPTS_HEADER)
         ended = Ended(

@@ -153,7 +153,8 @@ class Fetcher:
         try:
             return int(self._channel.push_back_unstarted([job.tag for job in jobs]))
         except (RedisError, OSError):
-            self._hold(jobs)
+            for job in jobs:
+                self._hold(job)
             raise
 
     def flush(self) -> None:
@@ -258,20 +259,15 @@ class Fetcher:
             self._waiting = False
 
     def _take(self, fetching: Fetching, fetch: Fetch) -> None:
-        self._hold(
-            [
-                Caught(job.seq, str(job.seq), fetching.queues[job.list], job.message)
-                for job in fetch.jobs
-            ]
-        )
+        for job in fetch.jobs:
+            self._hold(Caught(job.seq, str(job.seq), fetching.queues[job.list], job.message))
         self._hand.landed()
         if fetch.jobs:
             self._channel.rotate(fetching.queues[fetch.jobs[0].list])
 
-    def _hold(self, jobs: list[Caught]) -> None:
-        for job in jobs:
-            self._hand.hold(job.tag, job.seq, alone=_MARK in job.message)
-            self._local.append(job)
+    def _hold(self, job: Caught) -> None:
+        self._hand.hold(job.tag, job.seq, alone=_MARK in job.message)
+        self._local.append(job)
 
     def _credit(self) -> tuple[int, int]:
         """How many jobs there is room for, and how many threads have nothing to do."""

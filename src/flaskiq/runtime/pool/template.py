@@ -60,11 +60,11 @@ class Template:
     def fork(cls, app: Celery, hostname: str, memory: Memory) -> Template:
         """Make one of this process, before it has threads, connections or an event loop."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        _prepare_sharing(app)
+        channel = _prepare_sharing(app, hostname)
         pid = os.fork()
         if not pid:
             ours.close()
-            serve(app, hostname, memory, theirs)
+            serve(app, memory, theirs, channel)
         theirs.close()
         return cls(ours, pid)
 
@@ -156,13 +156,15 @@ def become(worker: Any) -> None:
     if not worker._custom_logging and worker.redirect_stdouts:  # noqa: SLF001
         worker.app.log.redirect_stdouts(worker.redirect_stdouts_level)
     sock = socket.socket(fileno=fd)
-    _prepare_sharing(worker.app)
+    channel = _prepare_sharing(worker.app, worker.hostname)
     sock.send(READY)
-    serve(worker.app, worker.hostname, Memory(threads, fd=memory), sock)
+    serve(worker.app, Memory(threads, fd=memory), sock, channel)
 
 
-def _prepare_sharing(app: Celery) -> None:
+def _prepare_sharing(app: Celery, hostname: str) -> Any:
     """Load what every child needs, and let no garbage collection write to what is there now.
+
+    Returns a channel for the children, None if Redis cannot be reached.
 
     Processes share a page of memory until one of them writes to it, and a collection writes to
     every object that it looks at.
@@ -172,27 +174,28 @@ def _prepare_sharing(app: Celery) -> None:
     shared.load(app)
     script.preload()
     _ = app.backend  # to find it, Celery reads the entry points of all packages
-    _ = Redis().pubsub()  # type: ignore[no-untyped-call] # with the first, redis-py sets up a logger, and all others forget their level
+    # With the first one redis-py sets up a logger, and all others forget their level.
+    _ = Redis().pubsub()  # type: ignore[no-untyped-call]
+    channel = prepare(app, hostname)
     gc.collect()
     gc.freeze()
+    return channel
 
 
-def serve(app: Celery, hostname: str, memory: Memory, sock: socket.socket) -> None:
+def serve(app: Celery, memory: Memory, sock: socket.socket, channel: Any) -> None:
     """Fork children until the node is gone. Does not return, whatever happens."""
     try:
-        _serve(app, hostname, memory, sock)
+        _serve(app, memory, sock, channel)
     except BaseException:
         logger.critical("The template cannot go on", exc_info=True)
     finally:
         os._exit(1)
 
 
-def _serve(app: Celery, hostname: str, memory: Memory, sock: socket.socket) -> None:
+def _serve(app: Celery, memory: Memory, sock: socket.socket, channel: Any) -> None:
     for name in _IGNORED:
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     platforms.set_mp_process_title("celeryd", info="template")
-    channel = prepare(app, hostname)
-    gc.freeze()
     while True:
         data, fds, _, _ = socket.recv_fds(sock, _ORDERS, 1)
         if not data:
