@@ -60,9 +60,6 @@ class _Verb:
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
-    def _of(self, owner: Any) -> Any:
-        return getattr(Setter(owner), self._name)
-
 
 class AsyncVerb(_Verb):
     @overload
@@ -72,7 +69,7 @@ class AsyncVerb(_Verb):
     @overload
     def __get__(self, instance: None, owner: Performs[P, R]) -> Callable[P, AsyncResult[R]]: ...
     def __get__(self, instance: None, owner: Any) -> Any:
-        return self._of(owner)
+        return getattr(Setter(owner), self._name)
 
 
 class InVerb(_Verb):
@@ -83,7 +80,7 @@ class InVerb(_Verb):
     @overload
     def __get__(self, instance: None, owner: Performs[P, R]) -> PerformIn[P, R]: ...
     def __get__(self, instance: None, owner: Any) -> Any:
-        return self._of(owner)
+        return getattr(Setter(owner), self._name)
 
 
 class AtVerb(_Verb):
@@ -96,7 +93,7 @@ class AtVerb(_Verb):
         self, instance: None, owner: Performs[P, R]
     ) -> Callable[Concatenate[datetime, P], AsyncResult[R]]: ...
     def __get__(self, instance: None, owner: Any) -> Any:
-        return self._of(owner)
+        return getattr(Setter(owner), self._name)
 
 
 class BulkVerb(_Verb):
@@ -107,7 +104,7 @@ class BulkVerb(_Verb):
     @overload
     def __get__(self, instance: None, owner: Performs[P, R]) -> PerformBulk[R]: ...
     def __get__(self, instance: None, owner: Any) -> Any:
-        return self._of(owner)
+        return getattr(Setter(owner), self._name)
 
 
 class InlineVerb(_Verb):
@@ -118,7 +115,7 @@ class InlineVerb(_Verb):
     @overload
     def __get__(self, instance: None, owner: Performs[P, R]) -> Callable[P, R]: ...
     def __get__(self, instance: None, owner: Any) -> Any:
-        return self._of(owner)
+        return getattr(Setter(owner), self._name)
 
 
 class SetVerb(_Verb):
@@ -129,4 +126,4 @@ class SetVerb(_Verb):
     @overload
     def __get__(self, instance: None, owner: Performs[P, R]) -> Configure[P, R]: ...
     def __get__(self, instance: None, owner: Any) -> Any:
-        return self._of(owner)
+        return getattr(Setter(owner), self._name)

@@ -15,6 +15,11 @@ ADMITTED_HEADER = "flaskiq_admitted"
 """Message header of a job that waited for its turn under a rate limit, and has it now."""
 
 
+def flight_text(process: str, seq: int) -> str:
+    """Return a :class:`Flight` as text."""
+    return f"{process}/{seq}"
+
+
 class Flight(NamedTuple):
     """Where a job is in flight."""
 
@@ -22,7 +27,7 @@ class Flight(NamedTuple):
     seq: int
 
     def __str__(self) -> str:
-        return f"{self.process}/{self.seq}"
+        return flight_text(self.process, self.seq)
 
     @classmethod
     def parse(cls, text: str) -> Flight:

@@ -48,7 +48,7 @@ from flaskiq.runtime.pool.slots import Slots
 from flaskiq.runtime.pool.tracers import RAN, plain_tracer
 from flaskiq.runtime.request import JobRequest
 from flaskiq.runtime.told import outcome_of
-from flaskiq.store.flight import ADMITTED_HEADER, FLIGHT_HEADER, Flight
+from flaskiq.store.flight import ADMITTED_HEADER, FLIGHT_HEADER, Flight, flight_text
 from flaskiq.store.processes import Fetched
 from flaskiq.store.statistics import Running
 from flaskiq.tally import Ended
@@ -170,7 +170,7 @@ class Executor:
             return
         headers = envelope["headers"]
         self.current[thread] = Current(caught, headers, time(), threading.get_ident())
-        headers[FLIGHT_HEADER] = str(Flight(self._process.id, caught.seq))
+        headers[FLIGHT_HEADER] = flight_text(self._process.id, caught.seq)
         # The sender's tag may be there twice: a publish that is retried sends the same message.
         envelope["properties"]["delivery_tag"] = caught.tag
         name = headers.get("task") or ""

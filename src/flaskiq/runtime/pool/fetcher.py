@@ -102,8 +102,10 @@ class Fetcher:
         """Return a job to run, as soon as there is one; None when the child is to end."""
         while not self.is_stopping:
             if self._local:
-                with suppress(IndexError):  # another thread was faster
+                try:
                     return self._local.popleft()
+                except IndexError:  # another thread was faster
+                    continue
             if not self._lead.acquire(blocking=False):
                 if self._waiting:
                     self.flush()
@@ -227,8 +229,8 @@ class Fetcher:
             self._outbox.add(*fetching.results)
             self._hand.finish_again(fetching.acks)
             raise
-        self._note_written(fetching.results)
         if fetching.acks:
+            self._note_written(fetching.results)
             self._channel.count_fenced(fetching.acks, fetch.acknowledged)
         self._idle = not fetch.jobs
         if not self._process.is_taken_for_dead:
