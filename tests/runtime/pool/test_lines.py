@@ -148,12 +148,15 @@ def test_a_line_says_whose_job_it_was(tracer: logging.Logger) -> None:
     assert (told["flaskiq_outcome"].queue, told["flaskiq_outcome"].attempt) == ("low", 2)
 
 
-@pytest.mark.usefixtures("factory")
-def test_nothing_overtakes_what_was_said(
-    tracer: logging.Logger, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def said(factory: None, monkeypatch: pytest.MonkeyPatch) -> Said:
+    """What the lines of a process look after."""
     said = Said()
     monkeypatch.setattr("flaskiq.runtime.pool.lines.said", said)
+    return said
+
+
+def test_nothing_overtakes_what_was_said(tracer: logging.Logger, said: Said) -> None:
     written = Written()
     tracer.addHandler(written)
     gather()
@@ -164,12 +167,28 @@ def test_nothing_overtakes_what_was_said(
     assert numbers == ["0", "1", "2", "failed"]
 
 
-@pytest.mark.usefixtures("factory")
-def test_what_was_said_is_written_with_the_others(
-    tracer: logging.Logger, monkeypatch: pytest.MonkeyPatch
+def test_a_line_that_cannot_be_logged_costs_no_other_and_no_job(
+    tracer: logging.Logger, said: Said, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = Said()
-    monkeypatch.setattr("flaskiq.runtime.pool.lines.said", said)
+    def refuse(record: logging.LogRecord) -> bool:
+        if "job-1" in record.getMessage():
+            raise ValueError("this filter is broken")
+        return True
+
+    kept = Kept()
+    tracer.addHandler(kept)
+    tracer.addFilter(refuse)
+    try:
+        for number in range(3):
+            said.note(SUCCEEDED, success(number))
+        said.make()
+    finally:
+        tracer.removeFilter(refuse)
+    assert [vars(record)["data"]["id"] for record in kept.records] == ["job-0", "job-2"]
+    assert "this filter is broken" in capsys.readouterr().err
+
+
+def test_what_was_said_is_written_with_the_others(tracer: logging.Logger, said: Said) -> None:
     written = Written()
     tracer.addHandler(written)
     lines = gathered(written)

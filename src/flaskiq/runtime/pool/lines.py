@@ -30,6 +30,9 @@ _STREAMS = (logging.StreamHandler, logging.FileHandler, WatchedFileHandler)
 
 _tracer = logging.getLogger("celery.app.trace")
 
+_complaints = logging.NullHandler()
+"""Tells of what cannot be logged, as all handlers do."""
+
 _WHERE = vars(trace)["info"].__code__.co_filename, vars(trace)["info"].__code__.co_firstlineno
 """Where the lines of a tracer come from."""
 
@@ -68,7 +71,11 @@ class Said:
         try:
             while self._waiting:
                 like, *what = self._waiting.popleft()
-                _tracer.handle(like(*what))
+                record = like(*what)
+                try:
+                    _tracer.handle(record)
+                except Exception:  # noqa: BLE001 - such as a filter's: the job is over
+                    _complaints.handleError(record)
         finally:
             self._making.release()
 
