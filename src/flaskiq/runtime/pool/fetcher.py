@@ -224,8 +224,11 @@ class Fetcher:
         )
         try:
             fetch = self._send(fetching, queues if woken else None)
-        except BaseException:
-            self._must_reconcile = True
+        except BaseException as error:
+            if isinstance(error, NoScriptError):  # that is an answer: it has brought nothing
+                self._hand.landed()
+            else:
+                self._must_reconcile = True
             self._outbox.add(*fetching.results)
             self._hand.finish_again(fetching.acks)
             raise
