@@ -30,7 +30,7 @@ STAGES = {
     "cron": ("cron",),
     "tenancy": ("tenancy",),
     "read": ("api", "doctor"),
-    "chords": ("chords",),
+    "chords": ("chords", "chord_watch"),
     "ops": ("health", "logs", "metrics"),
     "surfaces": (
         "", "extension", "dev", "web", "cli", "chords.__main__", "testing", "pytest_plugin",

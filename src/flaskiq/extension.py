@@ -248,7 +248,7 @@ def _load_workers(sender: Celery, **_: Any) -> None:
 def _further_loops(settings: Settings) -> list[str]:
     loops = {
         "FLASKIQ_BEAT_IN_WORKER": "flaskiq.cron.loop:Beat",
-        "FLASKIQ_CHORD_WATCH": "flaskiq.chords.watch:watch_of",
+        "FLASKIQ_CHORD_WATCH": "flaskiq.chord_watch:watch_of",
     }
     return [loop for setting, loop in loops.items() if settings[setting]]
 

@@ -178,7 +178,14 @@ class Channel(Puts, Fetches, _Channel):
         yield client
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
-        return {**super()._connparams(asynchronous), **DRIVER}
+        if asynchronous:  # these connections tell the channel when they close
+            return {**super()._connparams(asynchronous), **DRIVER}
+        return dict(self._parameters)
+
+    @cached_property
+    def _parameters(self) -> dict[str, Any]:
+        """Of a connection; kombu asks for signatures to find them, each time."""
+        return {**super()._connparams(), **DRIVER}
 
     def disconnect(self) -> None:
         """Close its connections; whoever needs one opens another."""

@@ -13,7 +13,6 @@ import click
 from celery import Celery
 from celery.bin.base import CLIContext
 from celery.bin.worker import worker
-from celery.concurrency import get_implementation
 from celery.platforms import EX_FAILURE
 from celery.utils import sysinfo
 from celery.utils.nodenames import node_format
@@ -47,10 +46,6 @@ class WorkerOptions:
         self._celery = celery
         self._context = _parse(celery, words)
         self._params = self._context.params
-        if self._source("pool") is ParameterSource.DEFAULT and not celery.conf.value_set_for(
-            "worker_pool"
-        ):
-            self._params["pool"] = get_implementation(OURS)
         self.typed = tuple(_tidy(words))
         self.queues, self.weights = _split(self._params["queues"] or ())
 
@@ -133,6 +128,7 @@ def _parse(celery: Celery, words: Sequence[str]) -> click.Context:
             list(words),
             obj=CLIContext(celery, no_color="NO_COLOR" in os.environ, workdir=None),
             auto_envvar_prefix="CELERY_WORKER",
+            default_map=None if celery.conf.value_set_for("worker_pool") else {"pool": OURS},
         )
     except ModuleNotFoundError as error:
         if error.name not in GREEN:

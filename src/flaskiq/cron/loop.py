@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 
 from celery import Celery
 
-from flaskiq.broker.connection import open_store
-from flaskiq.cron.scheduler import PATIENCE, FlaskiqScheduler
+from flaskiq.cron.scheduler import FlaskiqScheduler
 from flaskiq.runtime.loops.loop import Loop
 from flaskiq.store.store import Store
 
@@ -17,8 +16,8 @@ class Beat(Loop):
 
     name = "scheduler"
 
-    def __init__(self, celery: Celery) -> None:
-        super().__init__(partial(open_store, celery, PATIENCE))
+    def __init__(self, celery: Celery, open_store: Callable[[], Store]) -> None:
+        super().__init__(open_store)
         self._scheduler = FlaskiqScheduler(celery)
 
     def turn(self, store: Store) -> float:

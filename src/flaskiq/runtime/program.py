@@ -85,9 +85,9 @@ def _read(settings: Settings, context: click.Context, _option: click.Parameter, 
         context.obj.no_color = True
     level = settings["CELERY_WORKER_LOGLEVEL"]
     context.default_map = {
+        **(context.default_map or {}),
         **({"loglevel": level} if level else {}),
         **_options(context, settings[OPTS] or ()),
-        **(context.default_map or {}),
     }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from time import perf_counter
-from types import SimpleNamespace
 
 import pytest
 
@@ -17,7 +16,7 @@ from flaskiq.runtime.pool.spin import LONGEST, PAUSE, Spin
 def sockets(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[socket.socket, socket.socket]]:
     """Two connected sockets, a spin that lasts long, and a machine of two processors."""
     monkeypatch.setattr(spin, "MOST", 0.2)
-    monkeypatch.setattr(spin, "cpu_budget", lambda: SimpleNamespace(count=2))
+    monkeypatch.setattr(spin, "processors", lambda: 2)
     ours, theirs = socket.socketpair()
     with ours, theirs:
         yield ours, theirs
@@ -87,5 +86,5 @@ def test_another_connection_is_another_socket(
 def test_with_one_processor_it_does_nothing(
     sockets: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spin, "cpu_budget", lambda: SimpleNamespace(count=1))
+    monkeypatch.setattr(spin, "processors", lambda: 1)
     assert seconds(Spin(), sockets[0]) < 0.2

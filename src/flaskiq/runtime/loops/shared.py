@@ -18,18 +18,21 @@ from flaskiq.runtime.told import outcome_of, tell_death
 from flaskiq.store.store import Store
 
 further: WeakKeyDictionary[Celery, list[str]] = WeakKeyDictionary()
-"""The other loops that the workers of an app are to run: ``module:what makes one of a Celery app``.
+"""The other loops that the workers of an app are to run: ``module:what makes one``.
 
 By name, since they need much that no other process needs.
 """
 
 
-def load(celery: Celery) -> list[Callable[[Celery], Loop]]:
+OpenStore = Callable[[], Store]
+
+
+def load(celery: Celery) -> list[Callable[[Celery, OpenStore], Loop]]:
     """Import what makes the other loops."""
     return [symbol_by_name(each) for each in further.get(celery, ())]
 
 
-def shared_loops(celery: Celery, open_store: Callable[[], Store]) -> list[Loop]:
+def shared_loops(celery: Celery, open_store: OpenStore) -> list[Loop]:
     """Return the loops, not started yet."""
     ttl = float(celery.conf.broker_transport_options["heartbeat_ttl"])
 
@@ -40,5 +43,5 @@ def shared_loops(celery: Celery, open_store: Callable[[], Store]) -> list[Loop]:
         if verdict.is_final:
             fail(celery, verdict.job_id, verdict.message, verdict.error)
 
-    own = [make(celery) for make in load(celery)]
+    own = [make(celery, open_store) for make in load(celery)]
     return [Promoter(open_store), Reaper(open_store, ttl, tell), *own]

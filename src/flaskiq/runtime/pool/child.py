@@ -40,6 +40,7 @@ from flaskiq.runtime.pool.fetcher import Fetcher
 from flaskiq.runtime.pool.limits import SoftLimits
 from flaskiq.runtime.pool.lines import Lines, gather, said
 from flaskiq.runtime.pool.slots import Memory
+from flaskiq.runtime.pool.spin import processors
 from flaskiq.runtime.pool.tracers import lighten
 from flaskiq.runtime.pool.wire import Wire
 from flaskiq.runtime.pools import OURS
@@ -422,6 +423,8 @@ def prepare(app: Celery, hostname: str) -> Any:
     trace.setup_worker_optimizations(app, hostname)
     lighten(app)
     request.install(app)
+    processors()
+    Counter([])  # it asks of each type once whether it is a mapping
     try:
         channel = _open_channel(app)
     except _OUT_OF_REACH:

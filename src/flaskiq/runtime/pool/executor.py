@@ -111,7 +111,6 @@ class Executor:
         self._tenant_of = found.tenancy.plain if found else lambda _: None
         self._has_rates = not app.conf.worker_disable_rate_limits
         self.consumer = LocalConsumer(app, hostname, events)
-        self.consumer.update_strategies()
         self._plain = {
             name: Plain(task, plain_tracer(app, task, hostname))
             for name, task in app.tasks.items()

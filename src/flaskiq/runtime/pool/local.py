@@ -16,6 +16,7 @@ from typing import Any
 
 from billiard.einfo import ExceptionInfo
 from celery import Celery
+from celery.app import trace
 from celery.exceptions import TaskRevokedError
 from celery.worker import state
 from celery.worker.consumer import Consumer
@@ -48,7 +49,7 @@ class LocalConsumer(_Consumer):
         self.disable_rate_limits = True
         self.task_buckets: dict[str, Any] = {}
         self.on_task_message: set[Any] = set()
-        self.strategies: dict[str, Any] = {}
+        self.strategies = Strategies(self)
         self.restart_count = 0
         self._maximum_prefetch_restored = True
         self.on_task_request = self._perform
@@ -70,8 +71,7 @@ class LocalConsumer(_Consumer):
 
     def learn(self) -> None:
         """Take up what a strategy knows of the worker, such as whether events are wanted."""
-        for name, task in self.app.tasks.items():
-            self.strategies[name] = task.start_strategy(self.app, self)
+        self.strategies.clear()
 
     def run(self, message: Any, limited: Limited) -> None:
         """Take a message to its end."""
@@ -83,6 +83,27 @@ class LocalConsumer(_Consumer):
             request.execute_using_pool(self.pool)
         except (TaskRevokedError, NotOursError):
             return
+
+
+class Strategies(dict[str, Any]):
+    """Celery's strategies by the name of the task, with its tracer: made when a job needs one.
+
+    Most jobs need none, and it takes much that a child would else share with its template.
+    """
+
+    def __init__(self, consumer: LocalConsumer) -> None:
+        super().__init__()
+        self._consumer = consumer
+
+    def __missing__(self, name: str) -> Any:
+        app: Any = self._consumer.app
+        task = app.tasks[name]
+        # Sentry replaces it.
+        task.__trace__ = trace.build_tracer(
+            name, task, app.loader, self._consumer.hostname, app=app
+        )
+        strategy = self[name] = task.start_strategy(app, self._consumer)
+        return strategy
 
 
 class ThreadPool:

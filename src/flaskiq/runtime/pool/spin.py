@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+from functools import cache
 from time import perf_counter
 from typing import Any
 
@@ -21,6 +22,12 @@ LONGEST = 64
 _yield = getattr(os, "sched_yield", lambda: None)  # not on macOS
 
 
+@cache
+def processors() -> int:
+    """How many this process may use; the system is asked once."""
+    return int(cpu_budget().count)
+
+
 class Spin:
     """Looks again and again whether there is something to read.
 
@@ -32,7 +39,7 @@ class Spin:
     def __init__(self) -> None:
         self._poll: Any = None
         self._socket: Any = None
-        self._pause = 0 if cpu_budget().count > 1 else None
+        self._pause = 0 if processors() > 1 else None
         self._next_pause = PAUSE
 
     def wait(self, socket: Any) -> None:

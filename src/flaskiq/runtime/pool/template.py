@@ -173,7 +173,10 @@ def _prepare_sharing(app: Celery, hostname: str) -> Any:
         import_module(name)
     shared.load(app)
     script.preload()
-    _ = app.backend  # to find it, Celery reads the entry points of all packages
+    # To find it, Celery reads the entry points of all packages; and each fork makes the client of
+    # one that listens for results, if it has none, in order to reset that.
+    if hasattr(app.backend, "result_consumer"):
+        _ = app.backend.client  # type: ignore[attr-defined] # not all have one
     # With the first one redis-py sets up a logger, and all others forget their level.
     _ = Redis().pubsub()  # type: ignore[no-untyped-call]
     channel = prepare(app, hostname)

@@ -6,6 +6,7 @@ import ctypes
 import json
 import os
 import signal
+import sys
 import threading
 import time
 from typing import Any
@@ -67,6 +68,14 @@ class Echo(Worker):
     @classmethod
     def perform(cls, value: Any) -> Any:
         return value
+
+
+class Modules(Worker):
+    """Returns what its process has imported."""
+
+    @classmethod
+    def perform(cls) -> list[str]:
+        return sorted(sys.modules)
 
 
 class Note(Worker):

@@ -1,22 +1,26 @@
-"""Watch: in every worker, a loop that tells of stuck chords, and recovers them if it may."""
+"""ChordWatch: in every worker, a loop that tells of stuck chords, and recovers them if it may.
+
+It stands outside of the package, which reads by much that most workers never need: what it takes to
+look at a chord is imported when there is one that is old enough.
+"""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable
-from functools import partial
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from celery import Celery
 
 from flaskiq import current
-from flaskiq.broker.connection import open_store
-from flaskiq.chords.monitor import find
-from flaskiq.chords.record import ChordRecord
-from flaskiq.chords.repair import recover
 from flaskiq.errors import ChordBusyError, ResultsDisabledError
 from flaskiq.runtime.loops.loop import Loop
 from flaskiq.store.store import Store
+
+if TYPE_CHECKING:
+    from flaskiq.chords.record import ChordRecord
 
 logger = logging.getLogger(__name__)
 
@@ -47,17 +51,13 @@ class ChordWatch(Loop):
     def turn(self, store: Store) -> float:
         """Look, if it is this worker's turn."""
         if store.chords.take_turn(self._seconds * 0.9):
-            with self._state.app.app_context():
-                self._look(store)
+            self._look(store)
         return self._seconds
 
     def _look(self, store: Store) -> None:
         now, unfinished = time.time(), store.chords.unfinished()
         old = store.chords.unfinished(before=now - self._seconds)[:AT_ONCE]
-        try:
-            found = [each.record for each in find(old)] if old else []
-        except ResultsDisabledError:
-            found = []
+        found = self._find(old) if old else []
         for each in found:
             if not each.is_over:
                 store.chords.judge(each.id, str(each.verdict), each.reason)
@@ -75,6 +75,13 @@ class ChordWatch(Loop):
         for each in stuck:
             self._act(store, each)
 
+    def _find(self, chord_ids: list[str]) -> list[ChordRecord]:
+        from flaskiq.chords.monitor import find
+
+        with self._state.app.app_context(), suppress(ResultsDisabledError):
+            return [each.record for each in find(chord_ids)]
+        return []
+
     def _act(self, store: Store, chord: ChordRecord) -> None:
         if store.chords.tell(chord.id):
             logger.error(
@@ -86,18 +93,21 @@ class ChordWatch(Loop):
                 chord.id,
             )
         if self._recovers:
+            from flaskiq.chords.repair import recover
+
             try:
-                recover(chord.id)
+                with self._state.app.app_context():
+                    recover(chord.id)
             except ChordBusyError as error:
                 logger.info("%s", error)
 
 
-def watch_of(celery: Celery) -> ChordWatch:
+def watch_of(celery: Celery, open_store: Callable[[], Store]) -> ChordWatch:
     """Return the watch of an app, not started yet."""
     state = current.state_of(celery)
     assert state is not None
     return ChordWatch(
-        partial(open_store, celery),
+        open_store,
         state,
         state.settings["FLASKIQ_CHORD_WATCH"],
         recovers=state.settings["FLASKIQ_CHORD_RECOVER"],
