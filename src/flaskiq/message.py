@@ -203,7 +203,7 @@ class Template:
     ) -> str:
         """Return the message of one job, in ASCII, with ``headers`` beside the template's own."""
         identity = quote(job_id)
-        more = _members(headers)
+        more = f",{_encode(headers)[1:-1]}" if headers else ""
         if kwargs:
             more += f',"kwargsrepr":{_shown(kwargs)}'
         return (
@@ -214,10 +214,6 @@ class Template:
             f"{self._headers}{more}}},"
             f'"properties":{{"delivery_tag":{identity},{self._properties}}}}}'
         )
-
-
-def _members(values: Mapping[str, Any]) -> str:
-    return f",{_encode(values)[1:-1]}" if values else ""
 
 
 def _shown(value: Any) -> str:

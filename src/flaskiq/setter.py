@@ -76,7 +76,7 @@ class Setter(Generic[P, R]):
 
     def perform_async(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
         """Enqueue one job and return its result handle at once."""
-        return self._push(args, kwargs, self._start())
+        return self._push(args, kwargs, self._start() if self._options else None)
 
     @property
     def perform_in(self) -> PerformIn[P, R]:
@@ -216,6 +216,7 @@ class Setter(Generic[P, R]):
         headers: Mapping[str, Any],
     ) -> Job:
         worker, options, tenancy = self._worker, self._options, state.tenancy
+        expires = options.get("expires", worker.expires)
         if kwargs and (given := tenancy.named(kwargs, worker.parameters())):
             kwargs = {name: value for name, value in kwargs.items() if name not in given}
             others = {name: headers[name] for name in headers if name not in tenancy.fields}
@@ -230,7 +231,7 @@ class Setter(Generic[P, R]):
             kwargs=kwargs,
             queue=options.get("queue"),
             at=start,
-            expires=_expiry(options.get("expires", worker.expires), start),
+            expires=None if expires is None else _expiry(expires, start),
             headers=headers,
         )
 
@@ -254,9 +255,9 @@ def _not_past(start: datetime) -> datetime | None:
     return start if start > moments.now() else None
 
 
-def _expiry(expires: Delay | datetime | None, start: datetime | None) -> datetime | None:
-    if expires is None or isinstance(expires, datetime):
-        return expires and moments.instant(expires, "expires")
+def _expiry(expires: Delay | datetime, start: datetime | None) -> datetime:
+    if isinstance(expires, datetime):
+        return moments.instant(expires, "expires")
     return (start or moments.now()) + moments.span(expires, "expires")
 
 
