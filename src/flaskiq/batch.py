@@ -318,7 +318,7 @@ def _prepare(jobs: Sequence[tuple[type[Worker], Job]]) -> list[Caught]:
     try:
         with catching(takes_later=True) as catch:
             for (worker, _), group in groupby(jobs, key=lambda each: (each[0], each[1].queue)):
-                client.push_bulk(worker, [job for _, job in group])
+                client.push(worker, [job for _, job in group])
     finally:
         current.collecting.reset(token)
     return catch.jobs

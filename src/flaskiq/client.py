@@ -52,19 +52,9 @@ class Client:
         self._transactions = transactions
 
     def push(
-        self, worker: type[Worker], job: Job, *, after_commit: Any = False
-    ) -> AsyncResult[Any]:
-        """Enqueue ``job`` and return its result handle.
-
-        Raises:
-            kombu.exceptions.OperationalError: Redis could not be reached; nothing was enqueued.
-        """
-        return self.push_bulk(worker, [job], after_commit=after_commit)[0]
-
-    def push_bulk(
         self, worker: type[Worker], jobs: Sequence[Job], *, after_commit: Any = False
     ) -> Sequence[AsyncResult[Any]]:
-        """Enqueue ``jobs`` in order, :data:`BULK_SIZE` to a round trip.
+        """Enqueue ``jobs`` in order, :data:`BULK_SIZE` to a round trip; return their handles.
 
         Args:
             after_commit: True or a session: when its open transaction is committed, if it has one.
@@ -79,7 +69,7 @@ class Client:
             block.collect(worker, jobs)
             return JobResults([job.id for job in jobs], partial(_result, task))
         if after_commit is not False:
-            push = partial(self.push_bulk, worker, jobs)
+            push = partial(self.push, worker, jobs)
             if self._transactions.add(after_commit, push):
                 return JobResults([job.id for job in jobs], partial(_result, task))
         parent: Any = self._celery.current_worker_task if _may_run_tasks() else None

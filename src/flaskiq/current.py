@@ -37,9 +37,6 @@ class Pushes(Protocol):
     """What a Worker needs of the client."""
 
     def push(
-        self, worker: type[Worker], job: Job, *, after_commit: Any = False
-    ) -> AsyncResult[Any]: ...
-    def push_bulk(
         self, worker: type[Worker], jobs: Sequence[Job], *, after_commit: Any = False
     ) -> Sequence[AsyncResult[Any]]: ...
 

@@ -97,7 +97,9 @@ class Strategies(dict[str, Any]):
 
     def __missing__(self, name: str) -> Any:
         app: Any = self._consumer.app
-        task = app.tasks[name]
+        task = app.tasks.get(name)
+        if task is None:
+            raise KeyError(name)
         # Sentry replaces it.
         task.__trace__ = trace.build_tracer(
             name, task, app.loader, self._consumer.hostname, app=app

@@ -25,6 +25,7 @@ import billiard.process
 import billiard.util
 import kombu.asynchronous
 from celery import Celery, platforms, signals
+from celery.backends.redis import RedisBackend
 from redis import Redis
 
 from flaskiq.runtime.loops import shared
@@ -173,10 +174,9 @@ def _prepare_sharing(app: Celery, hostname: str) -> Any:
         import_module(name)
     shared.load(app)
     script.preload()
-    # To find it, Celery reads the entry points of all packages; and each fork makes the client of
-    # one that listens for results, if it has none, in order to reset that.
-    if hasattr(app.backend, "result_consumer"):
-        _ = app.backend.client  # type: ignore[attr-defined] # not all have one
+    backend = app.backend  # to find it, Celery reads the entry points of all packages
+    if isinstance(backend, RedisBackend):
+        _ = backend.client  # each fork would make it, in order to reset it
     # With the first one redis-py sets up a logger, and all others forget their level.
     _ = Redis().pubsub()  # type: ignore[no-untyped-call]
     channel = prepare(app, hostname)
