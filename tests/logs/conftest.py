@@ -90,7 +90,11 @@ def logged(pool: str, start_logged: StartLogged, logs_app: ModuleType) -> Logged
     """All that a worker has logged as JSON, from its start to its end."""
     process = start_logged(f"--pool={pool}", "--log-format=json")
     logged = Logged(logs_app, process)
-    with logs_app.app.app_context():
-        logged.run(POOLS[pool])
-        logged.stop_with_a_job() if pool != "solo" else process.end()
+    try:
+        with logs_app.app.app_context():
+            logged.run(POOLS[pool])
+            if pool != "solo":
+                logged.stop_with_a_job()
+    finally:
+        process.end()  # it would take the jobs of the next one
     return logged
