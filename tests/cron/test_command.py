@@ -13,6 +13,7 @@ from addresses import import_app
 from command import CalledCommand, Command
 from processes import Project
 from servers import Server
+from waiting import until
 
 LIB = str(Path(__file__).parent / "lib")
 sys.path.append(LIB)
@@ -111,6 +112,7 @@ def test_a_slip_of_the_pen(command: Command, words: tuple[str, ...], message: st
 def test_the_status_of_workers_says_who_leads(command: Command, project: Project) -> None:
     beat = project.start("flaskiq", "beat", **ENV)
     beat.wait_for("This scheduler leads")
+    until(lambda: command.json("cron")["scheduler"]["last_look"] is not None, "it has looked")
     found = command.json("cron")["scheduler"]
     assert f":{beat.pid}:" in found["leader"]
     assert found["last_look"] < 20

@@ -11,14 +11,22 @@ from watchfiles import Change, watch
 SUFFIXES = {".py", ".html", ".jinja", ".jinja2", ".j2"}
 IGNORED = {"__pycache__", "instance", "node_modules", "site-packages", "venv"}
 
+ROUND = 100
+"""Milliseconds between two words that nothing has changed."""
+
 
 def changes(folder: Path, done: Event) -> Iterator[list[str]]:
-    """Yield the changed files of an app, relative to ``folder``, until ``done`` is set."""
+    """Yield the changed files of an app, relative to ``folder``, until ``done`` is set.
+
+    None while nothing changes: from the first time on every change is seen.
+    """
 
     def matters(_: Change, path: str) -> bool:
         return is_source(Path(path).relative_to(folder))
 
-    for batch in watch(folder, watch_filter=matters, stop_event=done):
+    for batch in watch(
+        folder, watch_filter=matters, stop_event=done, rust_timeout=ROUND, yield_on_timeout=True
+    ):
         yield sorted({str(Path(path).relative_to(folder)) for _, path in batch})
 
 

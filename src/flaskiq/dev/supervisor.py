@@ -23,6 +23,7 @@ from flaskiq.dev.output import Output
 from flaskiq.dev.process import Process
 
 ROUND = 0.1  # seconds between two looks at the processes
+PATIENCE = 3.0  # seconds for the watch over the files to begin, which looks at all folders
 
 Action = Callable[[], None]
 
@@ -56,6 +57,7 @@ class Supervisor:
         self._code = 0
         self._done = Event()
         self._watcher = Thread(target=self._watch, daemon=True)
+        self._watches = Event()
 
     def run(self, seconds: float = math.inf) -> int:
         """Run until a signal comes, a process ends, or for so many seconds.
@@ -77,10 +79,11 @@ class Supervisor:
         return self._code
 
     def _start(self) -> None:
-        for command in self._commands:
-            self._launch(command)
         if self._reload and any(command.reloads for command in self._commands):
             self._watcher.start()
+            self._watches.wait(PATIENCE)  # what changes from here on is not what they read
+        for command in self._commands:
+            self._launch(command)
 
     def _launch(self, command: Command) -> None:
         process = Process(command, self._environment, self._output.writer(command.name))
@@ -167,6 +170,9 @@ class Supervisor:
         """Turn changes of files into events; runs in a thread of its own."""
         try:
             for files in changes(Path.cwd(), self._done):
-                self._events.put(partial(self._restart, files))
+                self._watches.set()
+                if files:
+                    self._events.put(partial(self._restart, files))
         except OSError as error:  # for example, too many folders to watch
             self._output.say(f"no restart on changes: {error}")
+            self._watches.set()
