@@ -60,6 +60,9 @@ class _Verb:
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
+    def _of(self, owner: Any) -> Any:
+        return getattr(Setter(owner), self._name)
+
 
 class AsyncVerb(_Verb):
     @overload
@@ -69,7 +72,7 @@ class AsyncVerb(_Verb):
     @overload
     def __get__(self, instance: None, owner: Performs[P, R]) -> Callable[P, AsyncResult[R]]: ...
     def __get__(self, instance: None, owner: Any) -> Any:
-        return getattr(Setter(owner), self._name)
+        return self._of(owner)
 
 
 class InVerb(_Verb):
@@ -80,7 +83,7 @@ class InVerb(_Verb):
     @overload
     def __get__(self, instance: None, owner: Performs[P, R]) -> PerformIn[P, R]: ...
     def __get__(self, instance: None, owner: Any) -> Any:
-        return getattr(Setter(owner), self._name)
+        return self._of(owner)
 
 
 class AtVerb(_Verb):
@@ -93,7 +96,7 @@ class AtVerb(_Verb):
         self, instance: None, owner: Performs[P, R]
     ) -> Callable[Concatenate[datetime, P], AsyncResult[R]]: ...
     def __get__(self, instance: None, owner: Any) -> Any:
-        return getattr(Setter(owner), self._name)
+        return self._of(owner)
 
 
 class BulkVerb(_Verb):
@@ -104,7 +107,7 @@ class BulkVerb(_Verb):
     @overload
     def __get__(self, instance: None, owner: Performs[P, R]) -> PerformBulk[R]: ...
     def __get__(self, instance: None, owner: Any) -> Any:
-        return getattr(Setter(owner), self._name)
+        return self._of(owner)
 
 
 class InlineVerb(_Verb):
@@ -115,7 +118,7 @@ class InlineVerb(_Verb):
     @overload
     def __get__(self, instance: None, owner: Performs[P, R]) -> Callable[P, R]: ...
     def __get__(self, instance: None, owner: Any) -> Any:
-        return getattr(Setter(owner), self._name)
+        return self._of(owner)
 
 
 class SetVerb(_Verb):
@@ -126,4 +129,4 @@ class SetVerb(_Verb):
     @overload
     def __get__(self, instance: None, owner: Performs[P, R]) -> Configure[P, R]: ...
     def __get__(self, instance: None, owner: Any) -> Any:
-        return getattr(Setter(owner), self._name)
+        return self._of(owner)

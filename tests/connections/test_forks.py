@@ -36,9 +36,25 @@ with app.app_context():
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
+UNUSED = """
+import os
+from sample import celery_app
+
+backend = celery_app.backend
+assert "client" not in vars(backend)
+child = os.fork()
+if child == 0:
+    os._exit("client" in vars(backend))
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
 
 def test_a_fork_shares_no_connection(server: Server, store: Redis, elsewhere: Any) -> None:
     project = elsewhere(server.url)
     project.worker("sample:celery_app", "--pool=threads", "--concurrency=2")
     done = project.python_result(FORK)
     assert done.stdout.strip() == "0", done.stderr
+
+
+def test_a_fork_makes_no_client_in_order_to_reset_it(server: Server, elsewhere: Any) -> None:
+    assert elsewhere(server.url).python(UNUSED) == "0"

@@ -24,7 +24,9 @@ def _let_go() -> None:
         celery._after_fork()  # type: ignore[attr-defined] # noqa: SLF001 - what billiard calls
         backend = celery._backend  # type: ignore[attr-defined] # noqa: SLF001 - None if never used
         consumer = getattr(backend, "result_consumer", None)
-        if consumer is not None:
+        # Celery would make a client in order to reset it.
+        is_unused = hasattr(type(backend), "client") and "client" not in vars(backend)
+        if consumer is not None and not is_unused:
             consumer._after_fork()  # noqa: SLF001 - what billiard calls
 
 

@@ -18,7 +18,7 @@ ROUND = 100
 def changes(folder: Path, done: Event) -> Iterator[list[str]]:
     """Yield the changed files of an app, relative to ``folder``, until ``done`` is set.
 
-    None while nothing changes: from the first time on every change is seen.
+    An empty list says that nothing has changed; from the first one on every change is seen.
     """
 
     def matters(_: Change, path: str) -> bool:

@@ -30,7 +30,4 @@ def job_of(task: Task[..., Any], request: Any) -> Job:
 
 def shown(headers: Mapping[str, Any]) -> dict[str, Any]:
     """Return the headers of a message that concern an application."""
-    left = dict(headers)
-    for name in _HIDDEN:
-        left.pop(name, None)
-    return left
+    return {name: value for name, value in headers.items() if name not in _HIDDEN}

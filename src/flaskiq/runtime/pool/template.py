@@ -25,7 +25,6 @@ import billiard.process
 import billiard.util
 import kombu.asynchronous
 from celery import Celery, platforms, signals
-from celery.backends.redis import RedisBackend
 from redis import Redis
 
 from flaskiq.runtime.loops import shared
@@ -174,9 +173,7 @@ def _prepare_sharing(app: Celery, hostname: str) -> Any:
         import_module(name)
     shared.load(app)
     script.preload()
-    backend = app.backend  # to find it, Celery reads the entry points of all packages
-    if isinstance(backend, RedisBackend):
-        _ = backend.client  # each fork would make it, in order to reset it
+    _ = app.backend  # to find it, Celery reads the entry points of all packages
     # With the first one redis-py sets up a logger, and all others forget their level.
     _ = Redis().pubsub()  # type: ignore[no-untyped-call]
     channel = prepare(app, hostname)
