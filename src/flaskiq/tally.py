@@ -22,8 +22,8 @@ FINAL: tuple[Ending, ...] = ("done", "dead", "discarded", "cancelled")
 MOST = 1000
 """Finished jobs that are kept for a record, the last."""
 
-AT_ONCE = 200
-"""Finished jobs in one batch: a process keeps the memory that a large one takes."""
+AT_ONCE = 100
+"""Jobs that are added up, or finished ones in a batch: a process keeps the memory of many."""
 
 LONGEST_WAIT = 400 * 86_400
 """Seconds; whoever says that a job has waited longer than that has no clock."""
@@ -147,7 +147,7 @@ class Tally:
     def note(self, ended: Ended) -> None:
         """Note that an attempt has ended; safe in any thread."""
         self._ended.append(ended)
-        if len(self._ended) >= MOST:
+        if len(self._ended) >= AT_ONCE:
             self._add_up()
 
     def batch(self) -> Batch | None:
