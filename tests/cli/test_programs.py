@@ -78,6 +78,19 @@ def test_flower_listens_on_this_machine_only(app: Project) -> None:
     flower.wait_for(f"http://127.0.0.1:{port}")
 
 
+def test_flower_is_interrupted_as_often_as_one_likes(app: Project) -> None:
+    flower = app.start("flaskiq", "flower", "--port", str(free_port()))
+    flower.wait_for("Connected to ")
+
+    def has_ended() -> bool:
+        flower.send(signal.SIGINT)
+        return not flower.is_running
+
+    until(has_ended, "it has ended")
+    assert flower.wait() in (0, 130, -signal.SIGINT)
+    assert "Traceback" not in flower.output
+
+
 @pytest.mark.parametrize(
     ("words", "env"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.util import find_spec
@@ -65,7 +66,14 @@ def flower(context: click.Context, address: str, port: int, options: tuple[str, 
     celery = locate(context).state.celery
     url = f"http://{address}:{port}/api/workers?refresh=1"
     Thread(target=_introduce_worker, args=(celery, url), daemon=True).start()
+    sys.unraisablehook = _say_no_interrupt
     context.exit(run(celery, ["flower", f"--address={address}", f"--port={port}", *options]))
+
+
+def _say_no_interrupt(unraisable: sys.UnraisableHookArgs) -> None:
+    """Be silent where somebody does not wait until Flower's threads have ended: a second Ctrl-C."""
+    if unraisable.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(unraisable)
 
 
 def _is_loopback(address: str) -> bool:
