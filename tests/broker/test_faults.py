@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import psutil
 import pytest
 from fleet import SOLO, THREADS
 from processes import Project
@@ -99,11 +100,30 @@ def test_a_cut_before_the_retry_loses_no_job(
     proxy.close()
 
 
+@pytest.mark.parametrize("pool", ["prefork"])
+def test_a_death_that_redis_cannot_be_told_of_is_counted_later(
+    sample: ModuleType, store: Redis, start_worker: Any, server: Server, jobs: Store
+) -> None:
+    proxy = Proxy(server.port)
+    worker = start_worker(CELERY_BROKER_URL=proxy.url)
+    sample.Sleeps.perform_async("name", 2)
+    until(lambda: store.llen("record:started") == 1, "it runs")
+    proxy.mark = b"$4\r\nHGET\r\n"  # what the job is, which only a death asks for
+    (child,) = psutil.Process(worker.pid).children()
+    child.kill()
+    worker.wait_for("What waits for Redis: to count")
+    assert jobs.client.hget(jobs.keys.counters, "reaped") is None
+    proxy.mark = None
+    until(lambda: jobs.client.hget(jobs.keys.counters, "reaped") == b"1", "it is counted")
+    until(lambda: store.llen("record:ended") == 1, "it runs again")
+    until(lambda: nothing_pends(jobs), "it is acknowledged")
+    assert store.llen("record:started") == 2
+    proxy.close()
+
+
 def test_connections_and_threads_do_not_leak(
     sample: ModuleType, store: Redis, start_worker: Any, jobs: Store
 ) -> None:
-    import psutil
-
     worker = start_worker("--concurrency=2")
     assert sample.Add.perform_async(1, 1).get(timeout=20) == 2
     process = psutil.Process(worker.pid)

@@ -57,6 +57,10 @@ class Hand:
         """Whether a job is in hand that must not have others beside it."""
         return self._alone in self._held
 
+    def seq_of(self, tag: str) -> int | None:
+        """Return the seq of a job in hand, None if it is not one of ours."""
+        return self._held.get(tag)
+
     def release(self, tag: str) -> int | None:
         """Let go of a job; return its seq, None if it is not one of ours."""
         seq = self._held.pop(tag, None)

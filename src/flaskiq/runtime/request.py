@@ -95,13 +95,17 @@ class JobRequest(_Request):
         if not self._was_lost(exc_info):
             end = partial(super().on_failure, exc_info, send_failed_event, return_ok)
             return self._fail_here(exc_info, end, by_itself=return_ok)
+        process, what = self.message.channel.process, f"to count that a process died with {self.id}"
+        process.when_reached(self._bear_death, what)
+        return None
+
+    def _bear_death(self) -> None:
         decision = settle(self.message.channel, self.message.delivery_tag)
         self._drop()
         if decision is not None:
             tell_death(decision, self._outcome("requeued"))
             if decision.is_final:
                 self._fail(decision)
-        return None
 
     def _fail_here(self, exc_info: ExceptionInfo, end: Callable[[], Any], by_itself: bool) -> Any:
         """End a failed job; what its own process has not moved on goes to the dead set."""
@@ -357,16 +361,21 @@ def unstarted(pool: Any, channel: Any) -> list[str]:
 
 
 def settle(channel: Any, delivery_tag: str) -> Verdict | None:
-    """Count a death for a job in hand and move it on; None if others have been given it."""
-    seq = channel.process.hand.release(delivery_tag)
+    """Count a death for a job in hand and move it on; None if others have been given it.
+
+    Raises:
+        redis.RedisError: Redis is out of reach, and the job is in hand as before.
+    """
+    process = channel.process
+    store, identity = process.store, process.id
+    seq = process.hand.seq_of(delivery_tag)
     if seq is None:
         return None
-    processes, identity = channel.store.processes, channel.process.id
-    value = processes.inflight_value(identity, seq)
-    if value is None:
-        return None
-    decision = verdict(Placed.unpack(value).message)
-    move_on(channel.store, Flight(identity, seq), value, decision)
+    decision = None
+    if (value := store.processes.inflight_value(identity, seq)) is not None:
+        decision = verdict(Placed.unpack(value).message)
+        move_on(store, Flight(identity, seq), value, decision)
+    process.hand.release(delivery_tag)
     return decision
 
 

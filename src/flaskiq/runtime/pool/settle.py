@@ -62,6 +62,10 @@ class Remains:
         """Itself."""
         return self
 
+    def when_reached(self, act: Callable[[], object], what: str) -> None:  # noqa: ARG002 - for the log of a process that waits
+        """Do it; after an error the settlement is repeated."""
+        act()
+
     def forget(self, tag: str) -> None:
         """Let go of a job that has been moved on."""
 
