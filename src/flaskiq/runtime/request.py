@@ -100,7 +100,7 @@ class JobRequest(_Request):
         return None
 
     def _bear_death(self) -> None:
-        decision = settle(self.message.channel, self.message.delivery_tag)
+        decision = settle(self.message.channel.process, self.message.delivery_tag)
         self._drop()
         if decision is not None:
             tell_death(decision, self._outcome("requeued"))
@@ -360,13 +360,12 @@ def unstarted(pool: Any, channel: Any) -> list[str]:
     return [tag for tag in channel.process.hand.tags() if tag not in given]
 
 
-def settle(channel: Any, delivery_tag: str) -> Verdict | None:
+def settle(process: Any, delivery_tag: str) -> Verdict | None:
     """Count a death for a job in hand and move it on; None if others have been given it.
 
     Raises:
         redis.RedisError: Redis is out of reach, and the job is in hand as before.
     """
-    process = channel.process
     store, identity = process.store, process.id
     seq = process.hand.seq_of(delivery_tag)
     if seq is None:
