@@ -54,17 +54,7 @@ class Configure(Protocol[P, R]):
     def __call__(self, **options: Unpack[CallOptions]) -> Setter[P, R]: ...
 
 
-class _Verb:
-    """Descriptor: the Setter's method of the same name, for the Worker it is read from."""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def _of(self, owner: Any) -> Any:
-        return getattr(Setter(owner), self._name)
-
-
-class AsyncVerb(_Verb):
+class AsyncVerb:
     @overload
     def __get__(
         self, instance: None, owner: Performs[P, Coroutine[Any, Any, R]]
@@ -72,10 +62,10 @@ class AsyncVerb(_Verb):
     @overload
     def __get__(self, instance: None, owner: Performs[P, R]) -> Callable[P, AsyncResult[R]]: ...
     def __get__(self, instance: None, owner: Any) -> Any:
-        return self._of(owner)
+        return Setter(owner).perform_async
 
 
-class InVerb(_Verb):
+class InVerb:
     @overload
     def __get__(
         self, instance: None, owner: Performs[P, Coroutine[Any, Any, R]]
@@ -83,10 +73,10 @@ class InVerb(_Verb):
     @overload
     def __get__(self, instance: None, owner: Performs[P, R]) -> PerformIn[P, R]: ...
     def __get__(self, instance: None, owner: Any) -> Any:
-        return self._of(owner)
+        return Setter(owner).perform_in
 
 
-class AtVerb(_Verb):
+class AtVerb:
     @overload
     def __get__(
         self, instance: None, owner: Performs[P, Coroutine[Any, Any, R]]
@@ -96,10 +86,10 @@ class AtVerb(_Verb):
         self, instance: None, owner: Performs[P, R]
     ) -> Callable[Concatenate[datetime, P], AsyncResult[R]]: ...
     def __get__(self, instance: None, owner: Any) -> Any:
-        return self._of(owner)
+        return Setter(owner).perform_at
 
 
-class BulkVerb(_Verb):
+class BulkVerb:
     @overload
     def __get__(
         self, instance: None, owner: Performs[P, Coroutine[Any, Any, R]]
@@ -107,10 +97,10 @@ class BulkVerb(_Verb):
     @overload
     def __get__(self, instance: None, owner: Performs[P, R]) -> PerformBulk[R]: ...
     def __get__(self, instance: None, owner: Any) -> Any:
-        return self._of(owner)
+        return Setter(owner).perform_bulk
 
 
-class InlineVerb(_Verb):
+class InlineVerb:
     @overload
     def __get__(
         self, instance: None, owner: Performs[P, Coroutine[Any, Any, R]]
@@ -118,10 +108,10 @@ class InlineVerb(_Verb):
     @overload
     def __get__(self, instance: None, owner: Performs[P, R]) -> Callable[P, R]: ...
     def __get__(self, instance: None, owner: Any) -> Any:
-        return self._of(owner)
+        return Setter(owner).perform_inline
 
 
-class SetVerb(_Verb):
+class SetVerb:
     @overload
     def __get__(
         self, instance: None, owner: Performs[P, Coroutine[Any, Any, R]]
@@ -129,4 +119,4 @@ class SetVerb(_Verb):
     @overload
     def __get__(self, instance: None, owner: Performs[P, R]) -> Configure[P, R]: ...
     def __get__(self, instance: None, owner: Any) -> Any:
-        return self._of(owner)
+        return Setter(owner).set

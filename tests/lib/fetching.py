@@ -27,6 +27,6 @@ def fetch_from(
     try:
         command = prepared.pack(credit=credit, seq=seq, acks=acks, woken=woken, results=results)
         connection.send_packed_command([command])
-        return Fetch.parse(connection.read_response())
+        return Fetch.parse(connection.read_response(), prepared.queues)
     finally:
         jobs.client.connection_pool.release(connection)

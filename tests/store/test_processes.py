@@ -19,7 +19,7 @@ from flaskiq.store import script
 from flaskiq.store.flight import Flight
 from flaskiq.store.place import Placed
 from flaskiq.store.prepared_fetch import Source
-from flaskiq.store.processes import LATEST, Fetch
+from flaskiq.store.processes import LATEST, Fetch, Fetched
 from flaskiq.store.results import StateOf
 from flaskiq.store.store import Store
 
@@ -105,9 +105,7 @@ def test_each_list_belongs_to_its_queue(jobs: Store) -> None:
 def test_a_fetched_job_is_in_flight(jobs: Store) -> None:
     push(jobs, "default", b'{"a": []}')
     got = fetch(jobs, seq=7)
-    assert [(job.seq, LISTS[job.list][0], job.message) for job in got.jobs] == [
-        (7, "default", b'{"a": []}')
-    ]
+    assert got.jobs == [Fetched(7, "7", "default", b'{"a": []}')]
     assert jobs.client.llen("default") == 0
     assert jobs.processes.inflight("p") == {7: Placed("default", "default", b'{"a": []}').pack()}
 

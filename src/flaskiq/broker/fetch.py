@@ -204,7 +204,7 @@ class Fetches(_Base):
             connection.disconnect()
             raise
         self._fetching = None
-        return fetching, Fetch.parse(reply)
+        return fetching, Fetch.parse(reply, fetching.queues)
 
     def _take(self, fetched: tuple[Fetching, Fetch]) -> bool:
         fetching, fetch = fetched
@@ -219,10 +219,9 @@ class Fetches(_Base):
         if not held:
             raise Empty
         for job, message in held:
-            queue = fetching.queues[job.list]
-            self._queue_cycle.rotate(queue)
-            if not self.put_away(queue, job, message):
-                self.connection._deliver(message, queue)  # noqa: SLF001 - kombu's way
+            self._queue_cycle.rotate(job.queue)
+            if not self.put_away(job, message):
+                self.connection._deliver(message, job.queue)  # noqa: SLF001 - kombu's way
         return True
 
     def _hold(self, job: Fetched) -> dict[str, Any] | None:
@@ -238,8 +237,8 @@ class Fetches(_Base):
         headers = message["headers"]
         headers[FLIGHT_HEADER] = str(Flight(self.process.id, job.seq))
         # The sender's tag may be there twice: a publish that is retried sends the same message.
-        message["properties"]["delivery_tag"] = tag = str(job.seq)
-        self.process.hand.hold(tag, job.seq, alone=DEATHS_HEADER in headers)
+        message["properties"]["delivery_tag"] = job.tag
+        self.process.hand.hold(job.tag, job.seq, alone=DEATHS_HEADER in headers)
         return message
 
     def bury_unreadable(self, job: Fetched, error: ValueError) -> None:
@@ -250,7 +249,7 @@ class Fetches(_Base):
             words = "A message that cannot be read is dead as job %s: %s"
             tell(logger, logging.ERROR, told, words, job_id, error)
 
-    def put_away(self, queue: str, job: Fetched, message: dict[str, Any]) -> bool:
+    def put_away(self, job: Fetched, message: dict[str, Any]) -> bool:
         """Let a job wait in Redis that a stock client has put onto the list before its time.
 
         One that is due has no time any more: a timer of the worker would only hide it from its
@@ -265,9 +264,9 @@ class Fetches(_Base):
         if at is None or at <= self.store.now() + SOON:
             return False
         jobs = self.store.retry if headers.get("retries") else self.store.scheduled
-        placed = self.placed(queue, loads(bytes_to_str(job.message)), at)
+        placed = self.placed(job.queue, loads(bytes_to_str(job.message)), at)
         jobs.add_from_flight(headers["id"], at, placed, Flight(self.process.id, job.seq))
-        self.process.hand.release(message["properties"]["delivery_tag"])
+        self.process.hand.release(job.tag)
         return True
 
     def let_wait(self, queue: str, raw: bytes, at: float, flight: Flight) -> None:

@@ -24,10 +24,11 @@ NOTHING: Facts = MappingProxyType({})
 
 
 class Fetched(NamedTuple):
-    """One job that was fetched; ``list`` counts the lists of the call from 0."""
+    """A job that was fetched, and the queue it came from; ``tag`` is its delivery tag."""
 
     seq: int
-    list: int
+    tag: str
+    queue: str
     message: bytes
 
 
@@ -38,13 +39,13 @@ class Fetch(NamedTuple):
     jobs: list[Fetched]
 
     @classmethod
-    def parse(cls, reply: Sequence[int | bytes]) -> Fetch:
-        """Read the reply of the script."""
-        parts: Any = reply
+    def parse(cls, reply: Sequence[Any], queues: Sequence[str]) -> Fetch:
+        """Read the reply of the script; ``queues`` are those of the lists of the call."""
         jobs = [
-            Fetched(parts[at], parts[at + 1] - 1, parts[at + 2]) for at in range(1, len(parts), 3)
+            Fetched(seq := reply[at], str(seq), queues[reply[at + 1] - 1], reply[at + 2])
+            for at in range(1, len(reply), 3)
         ]
-        return cls(parts[0], jobs)
+        return cls(reply[0], jobs)
 
 
 class Pulse(NamedTuple):

@@ -226,8 +226,8 @@ class Child:
 
     def _work(self, thread: int) -> None:
         before_retry.set(self._events.retried)
-        while (caught := self._fetcher.next()) is not None:
-            self._executor.run(thread, caught)
+        while (fetched := self._fetcher.next()) is not None:
+            self._executor.run(thread, fetched)
 
     def _end(self) -> None:
         """Leave nothing behind: neither a job in hand, nor a result, nor a count.

@@ -40,7 +40,6 @@ from flaskiq.message import (
 from flaskiq.runtime.context import surround
 from flaskiq.runtime.ending import ending_of
 from flaskiq.runtime.pool.events import Events
-from flaskiq.runtime.pool.fetcher import Caught
 from flaskiq.runtime.pool.limits import SoftLimits, raise_in
 from flaskiq.runtime.pool.local import LocalConsumer
 from flaskiq.runtime.pool.rates import Rates
@@ -68,7 +67,7 @@ class Plain(NamedTuple):
 class Current(NamedTuple):
     """What a thread runs; ``started`` in seconds since the epoch, ``ident`` is the thread."""
 
-    caught: Caught
+    fetched: Fetched
     headers: dict[str, Any]
     started: float
     ident: int
@@ -117,23 +116,23 @@ class Executor:
             if task.acks_late and task.Strategy == _STOCK_STRATEGY
         }
 
-    def run(self, thread: int, caught: Caught) -> None:
+    def run(self, thread: int, fetched: Fetched) -> None:
         """Run a job to its end, whatever that is; it has left this process's hand then."""
         started = monotonic()
-        self._slots.begin(thread, caught.seq, started)
+        self._slots.begin(thread, fetched.seq, started)
         try:
             try:
-                self._run(thread, caught, started)
+                self._run(thread, fetched, started)
             finally:
                 self._leave(thread)
         except Cancelled:
-            self._process.hand.release(caught.tag)
+            self._process.hand.release(fetched.tag)
         except (RedisError, OSError) as error:
             # Nobody knows of it here any more, so the heartbeat pushes it back.
-            self._process.hand.release(caught.tag)
-            logger.warning("Job %s runs later, since Redis is out of reach: %s", caught.tag, error)
+            self._process.hand.release(fetched.tag)
+            logger.warning("Job %s runs later, since Redis is out of reach: %s", fetched.tag, error)
         except BaseException:
-            logger.critical("Job %s cannot be run to its end", caught.seq, exc_info=True)
+            logger.critical("Job %s cannot be run to its end", fetched.seq, exc_info=True)
             # What it has done to this process, nobody knows: as if it had crashed.
             os._exit(1)
         finally:
@@ -143,7 +142,7 @@ class Executor:
         """End a job that others have told of already, when its thread runs Python code."""
         with self._leaving:
             for thread, each in self.current.items():
-                if each.caught.seq == seq:
+                if each.fetched.seq == seq:
                     self._aimed_at.add(thread)
                     raise_in(each.ident, Cancelled)
 
@@ -160,35 +159,35 @@ class Executor:
         names = [self._run_names.popleft() for _ in range(len(self._run_names))]
         return Counter(names)
 
-    def _run(self, thread: int, caught: Caught, started: float) -> None:
+    def _run(self, thread: int, fetched: Fetched, started: float) -> None:
         try:
-            envelope = read_envelope(caught.message)
+            envelope = read_envelope(fetched.message)
         except ValueError as error:
-            self._channel.bury_unreadable(Fetched(caught.seq, 0, caught.message), error)
-            self._process.hand.release(caught.tag)
+            self._channel.bury_unreadable(fetched, error)
+            self._process.hand.release(fetched.tag)
             return
         headers = envelope["headers"]
-        self.current[thread] = Current(caught, headers, time(), threading.get_ident())
-        headers[FLIGHT_HEADER] = flight_text(self._process.id, caught.seq)
+        self.current[thread] = Current(fetched, headers, time(), threading.get_ident())
+        headers[FLIGHT_HEADER] = flight_text(self._process.id, fetched.seq)
         # The sender's tag may be there twice: a publish that is retried sends the same message.
-        envelope["properties"]["delivery_tag"] = caught.tag
+        envelope["properties"]["delivery_tag"] = fetched.tag
         name = headers.get("task") or ""
         plain = self._plain.get(name)
         # That of the task is one text for all of its jobs.
         self._run_names.append(plain.task.name if plain else name)
         task = plain.task if plain else self._app.tasks.get(name)
         is_limited = self._has_rates and task is not None and task.rate_limit
-        if is_limited and self._comes_too_early(task, caught, headers):
+        if is_limited and self._comes_too_early(task, fetched, headers):
             return
         if plain is None or self._is_special(headers) or not (body := _plain_body(envelope)):
-            self._run_by_celery(thread, caught, envelope, started)
+            self._run_by_celery(thread, fetched, envelope, started)
             return
-        if not (self._process.may_start(caught.tag) and self._process.hand.begin(caught.tag)):
-            self._give_up(headers, caught)
+        if not (self._process.may_start(fetched.tag) and self._process.hand.begin(fetched.tag)):
+            self._give_up(headers, fetched)
             return
-        self._trace(thread, caught, plain, envelope, body, started)
+        self._trace(thread, fetched, plain, envelope, body, started)
 
-    def _comes_too_early(self, task: Any, caught: Caught, headers: dict[str, Any]) -> bool:
+    def _comes_too_early(self, task: Any, fetched: Fetched, headers: dict[str, Any]) -> bool:
         """Let a job wait in Redis whose task has run as often as its rate limit allows."""
         if headers.get(ADMITTED_HEADER):
             return False
@@ -196,9 +195,9 @@ class Executor:
         if at is None:
             return False
         self._channel.let_wait(
-            caught.queue, caught.message, at, Flight(self._process.id, caught.seq)
+            fetched.queue, fetched.message, at, Flight(self._process.id, fetched.seq)
         )
-        self._process.hand.release(caught.tag)
+        self._process.hand.release(fetched.tag)
         return True
 
     @staticmethod
@@ -214,7 +213,7 @@ class Executor:
     def _trace(
         self,
         thread: int,
-        caught: Caught,
+        fetched: Fetched,
         plain: Plain,
         envelope: dict[str, Any],
         body: tuple[Any, Any, Any],
@@ -282,12 +281,12 @@ class Executor:
             return
         if events:
             events.send("task-succeeded", uuid=headers["id"], result=shown, runtime=seconds)
-        self._note_done(caught, task, headers, own, seconds)
-        self._channel.finish(caught.tag)
+        self._note_done(fetched, task, headers, own, seconds)
+        self._channel.finish(fetched.tag)
 
     def _note_done(
         self,
-        caught: Caught,
+        fetched: Fetched,
         task: Any,
         headers: dict[str, Any],
         own: dict[str, Any],
@@ -296,7 +295,7 @@ class Executor:
         """Note a success; ``own`` are the headers that are not Celery's."""
         # The tracer tells no time of a job that it has not run, since it was done before.
         if seconds is not None:
-            self._channel.pace.ran(caught.queue, seconds)
+            self._channel.pace.ran(fetched.queue, seconds)
         attempt = (headers.get("retries") or 0) + 1
         name = headers.get("shadow") or task.name
         cron, tenant = own.get(CRON_HEADER), self._tenant_of(own)
@@ -304,7 +303,7 @@ class Executor:
         ended = Ended(
             headers["id"],
             name,
-            caught.queue,
+            fetched.queue,
             attempt,
             "done",
             seconds,
@@ -322,7 +321,7 @@ class Executor:
         """Write the line of a job whose tracer has raised what is being handled here."""
         current, error = self.current[thread], sys.exc_info()[1]
         ending, seconds = ending_of(task, error), time() - current.started
-        outcome = outcome_of(self._app, headers, current.caught.queue, ending, seconds, error)
+        outcome = outcome_of(self._app, headers, current.fetched.queue, ending, seconds, error)
         level = logging.ERROR if ending == "dead" else logging.WARNING
         words = "Task %s[%s] was ended outside of its own code: %r"
         tell(logger, level, outcome, words, outcome.worker, outcome.job_id, error)
@@ -345,10 +344,9 @@ class Executor:
         request.on_success(outcome)
 
     def _run_by_celery(
-        self, thread: int, caught: Caught, envelope: dict[str, Any], started: float
+        self, thread: int, fetched: Fetched, envelope: dict[str, Any], started: float
     ) -> None:
-        job = Fetched(caught.seq, 0, caught.message)
-        if self._channel.put_away(caught.queue, job, envelope):
+        if self._channel.put_away(fetched, envelope):
             return
         headers = envelope["headers"]
         task: Any = self._app.tasks.get(headers.get("task") or "")
@@ -358,7 +356,7 @@ class Executor:
         def limited(soft: float | None, hard: float | None) -> Iterator[None]:
             if is_early:
                 # It leaves Redis before it runs; the parent tells of it, should this process die.
-                self._tell({"early": [caught.seq, caught.message.decode()]})
+                self._tell({"early": [fetched.seq, fetched.message.decode()]})
                 self._flush()
             self._begin_limits(thread, started, soft, hard, headers)
             try:
@@ -368,16 +366,16 @@ class Executor:
 
         self.consumer.run(self._message(envelope), limited)
         if is_early:
-            self._tell({"late": caught.seq})
+            self._tell({"late": fetched.seq})
 
     def _message(self, envelope: dict[str, Any]) -> Any:
         message = Message(envelope, channel=self._channel)
         message.accept = self.consumer.accept
         return message
 
-    def _give_up(self, headers: dict[str, Any], caught: Caught) -> None:
+    def _give_up(self, headers: dict[str, Any], fetched: Fetched) -> None:
         """Do not start what was pushed back, or given to others."""
-        self._process.hand.release(caught.tag)
+        self._process.hand.release(fetched.tag)
         logger.warning(
             "Task %s[%s] runs elsewhere and does not start here",
             headers.get("task"),
@@ -404,10 +402,10 @@ class Executor:
         return {
             each.headers["id"]: Running(
                 each.headers.get("task") or "",
-                each.caught.queue,
+                each.fetched.queue,
                 (each.headers.get("retries") or 0) + 1,
                 round(each.started, 3),
-                each.caught.seq,
+                each.fetched.seq,
             )
             for each in list(self.current.values())
             if each.headers.get("id")

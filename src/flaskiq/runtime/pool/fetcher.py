@@ -10,9 +10,9 @@ import logging
 import random
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from redis import RedisError
 from redis.exceptions import NoScriptError
@@ -24,7 +24,7 @@ from flaskiq.broker.results import Outbox
 from flaskiq.runtime.pool.slots import Slots
 from flaskiq.runtime.pool.spin import Spin
 from flaskiq.store.prepared_fetch import DEATHS_MARK
-from flaskiq.store.processes import Fetch
+from flaskiq.store.processes import Fetch, Fetched
 from flaskiq.store.results import Results, StateOf
 
 logger = logging.getLogger(__name__)
@@ -39,15 +39,6 @@ ASK_AGAIN = 1.0
 """Seconds after which a thread looks again that was told to fetch nothing."""
 
 _MARK = DEATHS_MARK.encode()
-
-
-class Caught(NamedTuple):
-    """A job that was fetched, and the queue it came from; ``tag`` is its delivery tag."""
-
-    seq: int
-    tag: str
-    queue: str
-    message: bytes
 
 
 class Fetcher:
@@ -83,7 +74,7 @@ class Fetcher:
         self._hand = channel.process.hand
         self._slots, self._outbox, self._tell = slots, outbox, tell
         self._threads, self._multiplier = threads, multiplier
-        self._local: deque[Caught] = deque()
+        self._local: deque[Fetched] = deque()
         self._lead = threading.Lock()
         self._changed = threading.Event()
         self._connection: Any = None
@@ -98,7 +89,7 @@ class Fetcher:
         self._store = channel.make_store(PATIENCE)
         self._results = Results(self._store.client, self._store.keys)
 
-    def next(self) -> Caught | None:
+    def next(self) -> Fetched | None:
         """Return a job to run, as soon as there is one; None when the child is to end."""
         while not self.is_stopping:
             if self._local:
@@ -148,15 +139,14 @@ class Fetcher:
         Raises:
             redis.RedisError, OSError: Redis is out of reach, and they lie here as before.
         """
-        jobs: list[Caught] = []
+        jobs: list[Fetched] = []
         with suppress(IndexError):
             while True:
                 jobs.append(self._local.popleft())
         try:
             return int(self._channel.push_back_unstarted([job.tag for job in jobs]))
         except (RedisError, OSError):
-            for job in jobs:
-                self._hold(job)
+            self._hold(jobs)
             raise
 
     def flush(self) -> None:
@@ -237,7 +227,7 @@ class Fetcher:
             self._channel.count_fenced(fetching.acks, fetch.acknowledged)
         self._idle = not fetch.jobs
         if not self._process.is_taken_for_dead:
-            self._take(fetching, fetch)
+            self._take(fetch.jobs)
 
     def _send(self, fetching: Fetching, wait: list[str] | None) -> Fetch:
         connection = self._connection or self._connect()
@@ -251,7 +241,7 @@ class Fetcher:
             self._await_token(connection)
         elif self._threads == 1 and fetching.credit == 1:
             self._spin.wait(connection._sock)  # noqa: SLF001 - redis-py has no name for it
-        return Fetch.parse(connection.read_response())
+        return Fetch.parse(connection.read_response(), fetching.queues)
 
     def _await_token(self, connection: Any) -> None:
         self._waiting = True
@@ -263,16 +253,16 @@ class Fetcher:
         finally:
             self._waiting = False
 
-    def _take(self, fetching: Fetching, fetch: Fetch) -> None:
-        for job in fetch.jobs:
-            self._hold(Caught(job.seq, str(job.seq), fetching.queues[job.list], job.message))
+    def _take(self, jobs: list[Fetched]) -> None:
+        self._hold(jobs)
         self._hand.landed()
-        if fetch.jobs:
-            self._channel.rotate(fetching.queues[fetch.jobs[0].list])
+        if jobs:
+            self._channel.rotate(jobs[0].queue)
 
-    def _hold(self, job: Caught) -> None:
-        self._hand.hold(job.tag, job.seq, alone=_MARK in job.message)
-        self._local.append(job)
+    def _hold(self, jobs: Iterable[Fetched]) -> None:
+        for job in jobs:
+            self._hand.hold(job.tag, job.seq, alone=_MARK in job.message)
+            self._local.append(job)
 
     def _credit(self) -> tuple[int, int]:
         """How many jobs there is room for, and how many threads have nothing to do."""
