@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
+from celery.exceptions import WorkerLostError
 from fleet import SOLO, THREADS
 from processes import Project
 from proxy import Proxy
@@ -118,6 +119,30 @@ def test_a_death_that_redis_cannot_be_told_of_is_counted_later(
     until(lambda: store.llen("record:ended") == 1, "it runs again")
     until(lambda: nothing_pends(jobs), "it is acknowledged")
     assert store.llen("record:started") == 2
+    proxy.close()
+
+
+@pytest.mark.parametrize("pool", ["prefork"])
+def test_the_death_of_a_job_that_redis_cannot_be_told_of_is_told_later(
+    sample: ModuleType, store: Redis, start_worker: Any, server: Server, jobs: Store
+) -> None:
+    """It is buried when Redis goes away: nobody would look at it again."""
+    proxy = Proxy(server.port, mark=b'"status": "FAILURE"')
+    worker = start_worker(
+        CELERY_BROKER_URL=proxy.url,
+        CELERY_RESULT_BACKEND=proxy.url,
+    )
+    killer = sample.Kills.perform_async()
+    worker.wait_for("What waits for Redis: to tell of the death", timeout=60)
+    assert [job.id for job in jobs.dead] == [killer.id]
+    assert not store.exists("record:exhausted")
+    proxy.mark = None
+    until(lambda: store.llen("record:exhausted") == 1, "its Worker has heard of it")
+    with pytest.raises(WorkerLostError, match="3 processes died while it was in flight"):
+        killer.get(timeout=20)
+    ended = "worker|sample.Kills|dead"
+    until(lambda: jobs.client.hget(jobs.keys.counters, ended), "it is counted")
+    assert jobs.client.hget(jobs.keys.counters, ended) == b"1"
     proxy.close()
 
 

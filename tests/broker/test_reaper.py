@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from fetching import fetch_from
 from messages import queued
+from proxy import Proxy
 from redis import Redis
+from servers import Server
 from waiting import until
 
 from flaskiq.message import DEATHS_HEADER
@@ -40,6 +42,27 @@ def test_a_job_whose_failure_cannot_be_recorded_does_not_end_the_reaping(
     leave_in_flight(jobs, "second", store.rpop("default").encode())
     until(lambda: [message.args[0] for message in queued(store)] == ["later"], "it is back")
     assert not any(jobs.processes.inflight(process) for process in ("first", "second"))
+
+
+@pytest.mark.parametrize("pool", ["solo"])
+def test_a_dead_job_that_redis_cannot_be_told_of_is_told_later(
+    sample: ModuleType, store: Redis, start_worker: Any, server: Server, jobs: Store
+) -> None:
+    proxy = Proxy(server.port, mark=b'"status": "FAILURE"')
+    worker = start_worker(
+        "--queues=critical",
+        CELERY_BROKER_URL=proxy.url,
+        CELERY_RESULT_BACKEND=proxy.url,
+    )
+    sample.Kills.perform_async()
+    message = json.loads(store.rpop("default"))
+    message["headers"][DEATHS_HEADER] = 2
+    leave_in_flight(jobs, "dead", json.dumps(message).encode())
+    worker.wait_for("What waits for Redis: to tell of the death")
+    assert not store.exists("record:exhausted")
+    proxy.mark = None
+    until(lambda: store.llen("record:exhausted") == 1, "its Worker has heard of it")
+    proxy.close()
 
 
 @pytest.mark.parametrize("pool", ["solo"])

@@ -288,6 +288,10 @@ class Kills(Worker):
     """Kills the process that runs it."""
 
     @classmethod
+    def retries_exhausted(cls, job: Job, exc: Exception) -> None:
+        record("exhausted", f"{job.worker} {exc}")
+
+    @classmethod
     def perform(cls) -> None:
         record("kills", os.getpid())
         os.kill(os.getpid(), signal.SIGKILL)

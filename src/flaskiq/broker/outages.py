@@ -1,8 +1,14 @@
-"""Outages: how often this process could not reach Redis, as its metrics tell."""
+"""Outages: what one looks like, and how often this process had one, as its metrics tell."""
 
 from __future__ import annotations
 
 import threading
+
+from kombu.exceptions import OperationalError
+from redis import RedisError
+
+OUT_OF_REACH = (RedisError, OSError, OperationalError)
+"""What is raised where Redis cannot be reached: by a store, a socket, or what Celery publishes."""
 
 
 class Outages:

@@ -7,10 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from kombu.exceptions import OperationalError
-from redis import RedisError
-
-from flaskiq.broker.outages import outages
+from flaskiq.broker.outages import OUT_OF_REACH, outages
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +22,7 @@ def insist(do: Callable[[], T], what: str) -> T:
     while True:
         try:
             return do()
-        except (RedisError, OSError, OperationalError) as error:  # noqa: PERF203
+        except OUT_OF_REACH as error:  # noqa: PERF203
             outages.note()
             logger.warning("%s when Redis is back: %s", what, error)
             time.sleep(PAUSE)

@@ -7,7 +7,6 @@ import os
 import secrets
 import socket
 import threading
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
@@ -16,6 +15,7 @@ from redis import RedisError
 
 from flaskiq.broker.hand import Hand
 from flaskiq.broker.outages import outages
+from flaskiq.broker.owed import Owed
 from flaskiq.store.processes import Facts, Pulse
 from flaskiq.store.server import require_floor
 from flaskiq.store.store import Store
@@ -37,6 +37,7 @@ class Process:
     def __init__(self, make_store: Callable[[float], Store], ttl: float) -> None:
         self.id = new_identity()
         self.hand = Hand()
+        self.owed = Owed()
         self.serves_a_worker = False
         self.is_stopping = False
         self.paused: frozenset[str] = frozenset()
@@ -49,7 +50,6 @@ class Process:
         self.ttl = ttl
         self._store: Store | None = None
         self._suspects: set[int] = set()
-        self._owed: deque[Callable[[], object]] = deque()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -137,29 +137,6 @@ class Process:
             with self._lock:  # two threads may ask for it first
                 self._tally = self._tally or Tally(self.store.statistics.history.jobs)
         return self._tally
-
-    def when_reached(self, act: Callable[[], object], what: str) -> None:
-        """Do something in Redis now or, if that is out of reach, as soon as it is not.
-
-        Then in the thread that calls :meth:`make_up`; after an error again. ``what`` it does is
-        for the log.
-        """
-        try:
-            act()
-        except (RedisError, OSError) as error:
-            outages.note()
-            logger.warning("What waits for Redis: %s; %s", what, error)
-            self._owed.append(act)
-
-    def make_up(self) -> None:
-        """Do what Redis was out of reach for.
-
-        Raises:
-            redis.RedisError, OSError: it still is, and the rest is for the next time.
-        """
-        while self._owed:
-            self._owed[0]()
-            self._owed.popleft()
 
     def may_start(self, tag: str) -> bool:
         """Whether a job in hand is still ours to run.

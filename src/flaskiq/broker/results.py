@@ -18,6 +18,7 @@ from kombu.utils.encoding import bytes_to_str
 
 from flaskiq import current
 from flaskiq.broker.chords import NotesChords
+from flaskiq.broker.owed import is_owed
 from flaskiq.message import json_writer
 from flaskiq.store.flight import FLIGHT_HEADER, Flight
 from flaskiq.store.keys import Keys
@@ -102,8 +103,10 @@ class ThinResults(_Base):
         """
 
     def ensure(self, fun: Any, args: Any, **policy: Any) -> Any:
-        """Repeat while Redis is out of reach; in a job without end."""
-        if self.app.current_worker_task:
+        """Repeat while Redis is out of reach; in a job without end, not if the caller does."""
+        if is_owed.get():
+            policy["max_retries"] = 0
+        elif self.app.current_worker_task:
             policy["max_retries"] = None
         return super().ensure(fun, args, **policy)
 

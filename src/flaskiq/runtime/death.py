@@ -45,6 +45,11 @@ class Verdict:
         """The same as what its result, its chord and the handlers get."""
         return WorkerLostError(self.reason)
 
+    @property
+    def what_is_told(self) -> str:
+        """What its result, its chord and the handlers are told, for the log."""
+        return f"to tell of the death of job {self.job_id}"
+
     def failure(self) -> Failure:
         """What is known of it in the dead set."""
         headers = json.loads(self.message)["headers"]

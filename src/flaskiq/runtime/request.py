@@ -95,17 +95,27 @@ class JobRequest(_Request):
         if not self._was_lost(exc_info):
             end = partial(super().on_failure, exc_info, send_failed_event, return_ok)
             return self._fail_here(exc_info, end, by_itself=return_ok)
-        process, what = self.message.channel.process, f"to count that a process died with {self.id}"
-        process.when_reached(self._bear_death, what)
+        self.count_death()
         return None
 
-    def _bear_death(self) -> None:
-        decision = settle(self.message.channel.process, self.message.delivery_tag)
+    def count_death(self) -> None:
+        """Bear the death of the process, now or as soon as Redis can be reached."""
+        what = f"to count that a process died with {self.id}"
+        self.message.channel.process.owed.do(self.bear_death, what)
+
+    def bear_death(self) -> None:
+        """Put the job back, counted; the third time, bury it.
+
+        Raises:
+            redis.RedisError: Redis is out of reach, and the job is in hand as before.
+        """
+        process = self.message.channel.process
+        decision = settle(process, self.message.delivery_tag)
         self._drop()
         if decision is not None:
             tell_death(decision, self._outcome("requeued"))
             if decision.is_final:
-                self._fail(decision)
+                process.owed.do(partial(self._fail, decision), decision.what_is_told)
 
     def _fail_here(self, exc_info: ExceptionInfo, end: Callable[[], Any], by_itself: bool) -> Any:
         """End a failed job; what its own process has not moved on goes to the dead set."""
@@ -328,12 +338,12 @@ class JobRequest(_Request):
 
     def _fail(self, decision: Verdict) -> None:
         error = decision.error
-        self._note("dead", error=error)
         # The context of this request says that the job is in flight, which it is no more.
         context = read(decision.message).context()
         self.task.backend.mark_as_failure(
             self.id, error, request=context, store_result=self.store_errors
         )
+        self._note("dead", error=error)
         self.send_event("task-failed", exception=repr(error), traceback=None)
         mourn(self.app, self._job(), error)
 

@@ -7,6 +7,8 @@ from types import ModuleType
 import pytest
 from celery.exceptions import WorkerLostError
 from pool_node import AHEAD, Records, StartNode
+from proxy import Proxy
+from servers import Server
 from waiting import until
 
 from flaskiq.store.store import Store
@@ -35,3 +37,26 @@ def test_a_job_that_kills_its_process_runs_three_times_and_its_neighbours_succee
     until(lambda: not node.in_flight(), "all acknowledged")
     assert pool_jobs.Sleeps.perform_async("after", 0).get(timeout=20) == "after"
     assert node.process.is_running
+
+
+def test_its_death_is_told_when_redis_is_back(
+    pool_jobs: ModuleType, records: Records, jobs: Store, start_node: StartNode, server: Server
+) -> None:
+    """It is buried when Redis goes away: nobody would look at it again."""
+    proxy = Proxy(server.port, mark=b'"status": "FAILURE"')
+    node = start_node(
+        "--concurrency=1",
+        children=1,
+        CELERY_BROKER_URL=proxy.url,
+        CELERY_RESULT_BACKEND=proxy.url,
+    )
+    killer = pool_jobs.Kills.perform_async()
+    node.process.wait_for("What waits for Redis: to tell of the death", timeout=60)
+    assert [job.id for job in jobs.dead] == [killer.id]
+    assert records.count("exhausted") == 0
+    proxy.mark = None
+    until(lambda: records.count("exhausted") == 1, "its Worker has heard of it")
+    with pytest.raises(WorkerLostError, match="3 processes died while it was in flight"):
+        killer.get(timeout=20)
+    assert pool_jobs.Sleeps.perform_async("after", 0).get(timeout=20) == "after"
+    proxy.close()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 from typing import Any
 
+from flaskiq.broker.owed import Owed
 from flaskiq.runtime.death import Verdict, move_on, verdict
 from flaskiq.runtime.loops.loop import Loop
 from flaskiq.store.flight import Flight
@@ -18,6 +20,9 @@ logger = logging.getLogger(__name__)
 OnMoved = Callable[[Verdict, str], Any]
 """Is told what was decided of a job, and its queue."""
 
+OnDead = Callable[[Verdict], Any]
+"""Tells the result and the chord of a job that it is dead; again, if Redis is out of reach."""
+
 
 class Reaper(Loop):
     """Runs in every worker; whoever comes first declares a silent process dead and settles it.
@@ -28,15 +33,19 @@ class Reaper(Loop):
 
     name = "reaper"
 
-    def __init__(self, open_store: Callable[[], Store], ttl: float, on_moved: OnMoved) -> None:
+    def __init__(
+        self, open_store: Callable[[], Store], ttl: float, on_moved: OnMoved, on_dead: OnDead
+    ) -> None:
         super().__init__(open_store)
         self._ttl = ttl
-        self._on_moved = on_moved
+        self._on_moved, self._on_dead = on_moved, on_dead
+        self._owed = Owed()
         self._run_id: bytes | None = None
         self._trust_silence_from = 0.0
 
     def turn(self, store: Store) -> float:
         """Look at all processes once."""
+        self._owed.make_up()
         survey = store.processes.survey()
         if survey.run_id != self._run_id:
             self._run_id = survey.run_id
@@ -68,3 +77,5 @@ class Reaper(Loop):
         decision = verdict(placed.message)
         if move_on(store, Flight(process, seq), value, decision):
             self._on_moved(decision, placed.queue)
+            if decision.is_final:
+                self._owed.do(partial(self._on_dead, decision), decision.what_is_told)

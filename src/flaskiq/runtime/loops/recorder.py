@@ -43,7 +43,7 @@ class Recorder(Loop):
         """Write what has changed, now: at the end of the worker, or for somebody who asks."""
         with self._turning:
             for process in self._processes():
-                process.make_up()
+                process.owed.make_up()
                 self._record(process.store, process)
 
     def _record(self, store: Store, process: Process) -> None:

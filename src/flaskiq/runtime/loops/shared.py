@@ -40,8 +40,9 @@ def shared_loops(celery: Celery, open_store: OpenStore) -> list[Loop]:
         if verdict.deaths:  # else nobody can read it, and who takes it says so
             headers = read_envelope(verdict.message)["headers"]
             tell_death(verdict, outcome_of(celery, headers, queue, "requeued"))
-        if verdict.is_final:
-            fail(celery, verdict.job_id, verdict.message, verdict.error)
+
+    def end(verdict: Verdict) -> None:
+        fail(celery, verdict.job_id, verdict.message, verdict.error)
 
     own = [make(celery, open_store) for make in load(celery)]
-    return [Promoter(open_store), Reaper(open_store, ttl, tell), *own]
+    return [Promoter(open_store), Reaper(open_store, ttl, tell, end), *own]

@@ -23,10 +23,9 @@ import psutil
 from celery import Celery, signals
 from celery.app import trace
 from celery.worker import state
-from kombu.exceptions import OperationalError
 from redis import RedisError
 
-from flaskiq.broker.outages import outages
+from flaskiq.broker.outages import OUT_OF_REACH, outages
 from flaskiq.broker.put import before_retry
 from flaskiq.broker.results import Outbox, outboxes
 from flaskiq.runtime import request, revoked, tracer
@@ -190,7 +189,7 @@ class Child:
         while True:
             try:
                 return _open_channel(self._app)
-            except _OUT_OF_REACH as error:
+            except OUT_OF_REACH as error:
                 logger.warning("The process cannot begin: %s", error)
             select.select([self._wire], [], [], RETRY)
             self._orders += self._wire.receive()
@@ -404,9 +403,6 @@ class Child:
             loop.start()
 
 
-_OUT_OF_REACH = (RedisError, OSError, OperationalError)
-
-
 def _open_channel(app: Celery) -> Any:
     return app.connection_for_read().channel()
 
@@ -427,7 +423,7 @@ def prepare(app: Celery, hostname: str) -> Any:
     Counter([])  # it asks of each type once whether it is a mapping
     try:
         channel = _open_channel(app)
-    except _OUT_OF_REACH:
+    except OUT_OF_REACH:
         return None
     channel.disconnect()
     return channel

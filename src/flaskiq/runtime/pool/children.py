@@ -14,7 +14,7 @@ from typing import Any, Literal
 from celery.worker import state
 from redis import RedisError
 
-from flaskiq.broker.outages import outages
+from flaskiq.broker.outages import OUT_OF_REACH, outages
 from flaskiq.broker.process import BEATS
 from flaskiq.runtime.pool.child import Spec, worn_from
 from flaskiq.runtime.pool.child_process import ChildProcess, pair
@@ -116,7 +116,7 @@ class Children:
     @property
     def are_settled(self) -> bool:
         """Whether nobody lives, and nothing is left of those who did."""
-        return not (self._living or self._ended)
+        return not (self._living or self._ended or self._settlement.owed)
 
     @property
     def executed(self) -> int:
@@ -234,10 +234,11 @@ class Children:
         self._ended.append(child)
 
     def _settle(self) -> None:
+        self._settlement.owed.make_up()
         for child in list(self._ended):
             try:
                 moved = self._settlement.settle(child, is_counted=self._has_crashed(child))
-            except (RedisError, OSError) as error:
+            except OUT_OF_REACH as error:
                 outages.note()
                 logger.warning("The jobs of process %s wait for Redis: %s", child.pid, error)
                 return

@@ -12,7 +12,7 @@ from base64 import b64decode
 from collections import Counter
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -23,6 +23,7 @@ from celery.exceptions import WorkerLostError
 
 from flaskiq.broker.channel import Message
 from flaskiq.broker.hand import Hand
+from flaskiq.broker.owed import Owed
 from flaskiq.broker.pace import Pace
 from flaskiq.message import read_envelope
 from flaskiq.runtime.pool.child_process import ChildProcess
@@ -42,10 +43,11 @@ class Remains:
     A request of Celery's asks its message for these two (``runtime/request.py``).
     """
 
-    def __init__(self, store: Store, identity: str, tally: Tally) -> None:
-        self.store, self.id, self.tally = store, identity, tally
+    def __init__(self, books: Books, identity: str) -> None:
+        self.store, self.id = books.open_store(), identity
+        self.tally, self.owed = books.tally, books.owed
         self.hand, self.pace = Hand(), Pace()
-        inflight = store.processes.inflight(identity)
+        inflight = self.store.processes.inflight(identity)
         placed = {seq: Placed.unpack(value) for seq, value in inflight.items()}
         self.jobs = {seq: each.message for seq, each in placed.items()}
         self.queues = {seq: each.queue for seq, each in placed.items()}
@@ -61,10 +63,6 @@ class Remains:
     def qos(self) -> Remains:
         """Itself."""
         return self
-
-    def when_reached(self, act: Callable[[], object], what: str) -> None:  # noqa: ARG002 - for the log of a process that waits
-        """Do it; after an error the settlement is repeated."""
-        act()
 
     def forget(self, tag: str) -> None:
         """Let go of a job that has been moved on."""
@@ -93,6 +91,7 @@ class Books:
     tally: Tally
     open_store: Callable[[], Store]
     eventer: Callable[[], Any]
+    owed: Owed = field(default_factory=Owed)
 
 
 class HeldRequest(JobRequest):
@@ -119,12 +118,16 @@ class HeldRequest(JobRequest):
         )
         self.seq = seq
 
+    def count_death(self) -> None:
+        """Bear it now: after an error the settlement is repeated."""
+        self.bear_death()
+
 
 class Settlement:
     """Settles what children of a node have left."""
 
     def __init__(self, books: Books) -> None:
-        self._books = books
+        self._books, self.owed = books, books.owed
 
     def beat(self, identity: str, ttl: float) -> None:
         """Say for a child that it lives."""
@@ -140,13 +143,12 @@ class Settlement:
             redis.RedisError: Redis is out of reach, and nothing is settled or only a part.
         """
         moved: Counter[str] = Counter()
-        store = self._books.open_store()
         for identity in (*child.earlier, child.identity):
             if identity is None:
                 continue
-            remains = Remains(store, identity, self._books.tally)
+            remains = Remains(self._books, identity)
             moved += self._settle(child, remains, is_counted=is_counted)
-            store.processes.deregister(identity, is_over=child.code == 0)
+            remains.store.processes.deregister(identity, is_over=child.code == 0)
         return moved
 
     def _settle(self, child: ChildProcess, remains: Remains, *, is_counted: bool) -> Counter[str]:

@@ -43,9 +43,7 @@ class View:
         self.hide()
         for child in children:
             if child.identity is not None:
-                self._show(
-                    child, Remains(self.books.open_store(), child.identity, self.books.tally)
-                )
+                self._show(child, Remains(self.books, child.identity))
 
     def hide(self) -> None:
         """Show nothing more: what was shown grows old at once."""

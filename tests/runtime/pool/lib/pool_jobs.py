@@ -17,6 +17,7 @@ from celery.signals import worker_process_init, worker_process_shutdown
 from flask import Flask
 
 from flaskiq import Flaskiq, Logger, Worker, WorkerRegistry, current_job
+from flaskiq.job import Job
 
 OVERRIDES = "POOL_CELERY"
 """Environment variable with Celery settings in JSON, for one node."""
@@ -168,6 +169,10 @@ class SaysAndKills(Worker):
 
 class Kills(Worker):
     """Kills the process that runs it."""
+
+    @classmethod
+    def retries_exhausted(cls, job: Job, exc: Exception) -> None:
+        record("exhausted", f"{job.id} {exc}")
 
     @classmethod
     def perform(cls, seconds: float = 0) -> None:
