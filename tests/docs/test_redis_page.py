@@ -91,7 +91,9 @@ def test_every_script_is_on_the_page_and_no_other() -> None:
 
 def test_the_tests_that_the_page_names_exist() -> None:
     tests = "".join(
-        file.read_text() for part in ("broker", "store") for file in ROOT.glob(f"tests/{part}/*.py")
+        file.read_text()
+        for part in ("broker", "store", "runtime/pool")
+        for file in ROOT.glob(f"tests/{part}/*.py")
     )
     named = re.findall(r"`(test_\w+)`", RELIABILITY)
     assert len(named) >= 10
