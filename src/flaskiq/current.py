@@ -153,6 +153,9 @@ def state() -> State:
                 f"the Flask app {current_app.name!r} has no Flaskiq; add `Flaskiq(app)` to it"
             )
         return cast("State", found)
+    references = _states[:]
+    if len(references) == 1 and (only := references[0]()) is not None:
+        return only
     known = states()
     if len(known) == 1:
         return known[0]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from types import FunctionType, ModuleType
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery, Task, signals
@@ -29,10 +29,10 @@ logger = logging.getLogger(__name__)
 BULK_SIZE = 1000
 """Jobs in one round trip, as Sidekiq sends them."""
 
-_PUBLISHING: tuple[tuple[type, str, ModuleType], ...] = (
-    (Task, "apply_async", celery_task),
-    (Celery, "send_task", base),
-    (Producer, "publish", messaging),
+_PUBLISHING: tuple[tuple[Mapping[str, Any], str, Mapping[str, Any]], ...] = (
+    (vars(Task), "apply_async", vars(celery_task)),
+    (vars(Celery), "send_task", vars(base)),
+    (vars(Producer), "publish", vars(messaging)),
 )
 """What Celery runs to publish; Sentry, New Relic and Datadog put functions of their own there."""
 
@@ -79,7 +79,10 @@ class Direct:
         if not jobs or not self._is_unwatched(task):
             return pushed
         try:
-            template = self._template(task, jobs[0].queue)
+            kind = task.name, jobs[0].queue
+            if kind not in self._templates:
+                self._templates[kind] = self._make_template(task, jobs[0].queue)
+            template = self._templates[kind]
             catch = catches.get()
             if template and catch is not None:
                 catch.jobs += self._caught(template, jobs, parent)
@@ -107,21 +110,15 @@ class Direct:
         for signal in _SIGNALS:
             if signal.receivers:
                 return False
-        for owner, name, module in _PUBLISHING:
-            function = vars(owner)[name]
+        for attributes, name, module in _PUBLISHING:
+            function = attributes[name]
             # The one that the module was written with, and not a wrapper around it.
-            if type(function) is not FunctionType or function.__globals__ is not vars(module):
+            if type(function) is not FunctionType or function.__globals__ is not module:
                 return False
         return "apply_async" not in vars(task)
 
-    def _template(self, task: Task[..., Any], queue: str | None) -> Template | None:
-        """Return the template for a task; None if its jobs are more than a plain message."""
-        key = (task.name, queue)
-        if key not in self._templates:
-            self._templates[key] = self._make_template(task, queue)
-        return self._templates[key]
-
     def _make_template(self, task: Task[..., Any], queue: str | None) -> Template | None:
+        """Return the template for a task; None if its jobs are more than a plain message."""
         target = self._queue_of(task, queue) if self._publishes_plainly(task) else None
         if target is None:
             return None

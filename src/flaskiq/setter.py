@@ -76,7 +76,7 @@ class Setter(Generic[P, R]):
 
     def perform_async(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
         """Enqueue one job and return its result handle at once."""
-        return self._push(args, kwargs, self._start())
+        return self._push(args, kwargs, self._start() if self._options else None)
 
     @property
     def perform_in(self) -> PerformIn[P, R]:

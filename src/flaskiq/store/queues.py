@@ -15,6 +15,7 @@ from redis import Redis, RedisError
 from redis.exceptions import ResponseError
 
 from flaskiq.store.keys import Keys
+from flaskiq.store.line import Line
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class Queues:
     def __init__(self, client: Redis, keys: Keys) -> None:
         self._pool: Any = client.connection_pool
         self._keys, self._wake = keys, keys.wake
-        self._kept: deque[Any] = deque()
+        self._kept: deque[Line] = deque()
         self._found_empty: dict[str, float] = {}
         self._pid = os.getpid()
 
@@ -90,37 +91,37 @@ class Queues:
         packed = pack_command(first)
         for command in others:
             packed += pack_command(command)
-        connection = self._connection()
+        line = self._line()
         try:
-            connection.send_packed_command([packed], check_health=False)
-            replies = [connection.read_response(), *(_reply(connection) for _ in others)]
+            line.send(packed)
+            replies = [line.read(), *(_reply(line) for _ in others)]
         except BaseException:
             # A reply that is still to come must not be taken for that of another command; and
             # where one connection has ended, the others have, too.
-            self._kept.append(connection)
+            self._kept.append(line)
             self._drop_all()
             raise
-        self._kept.append(connection)
+        self._kept.append(line)
         return replies
 
-    def _connection(self) -> Any:
+    def _line(self) -> Line:
         if self._pid != os.getpid():
             self._pid, self._kept = os.getpid(), deque()
         try:
             return self._kept.pop()
         except IndexError:
-            return self._pool.get_connection()
+            return Line(self._pool.get_connection())
 
     def _drop_all(self) -> None:
         for _ in range(len(self._kept)):
             with suppress(IndexError):  # another thread has just taken it
-                connection = self._kept.pop()
+                connection = self._kept.pop().connection
                 connection.disconnect()
                 self._pool.release(connection)
 
 
-def _reply(connection: Any) -> Any:
+def _reply(line: Line) -> Any:
     try:
-        return connection.read_response()
+        return line.read()
     except ResponseError as error:
         return error

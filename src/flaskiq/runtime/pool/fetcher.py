@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
+from hiredis import pack_command
 from redis import RedisError
 from redis.exceptions import NoScriptError
 
@@ -23,6 +24,7 @@ from flaskiq.broker.pace import MOST
 from flaskiq.broker.results import Outbox
 from flaskiq.runtime.pool.slots import Slots
 from flaskiq.runtime.pool.spin import Spin
+from flaskiq.store.line import Line
 from flaskiq.store.prepared_fetch import DEATHS_MARK
 from flaskiq.store.processes import Fetch, Fetched
 from flaskiq.store.results import Results, StateOf
@@ -75,9 +77,10 @@ class Fetcher:
         self._slots, self._outbox, self._tell = slots, outbox, tell
         self._threads, self._multiplier = threads, multiplier
         self._local: deque[Fetched] = deque()
+        self._served: str | None = None
         self._lead = threading.Lock()
         self._changed = threading.Event()
-        self._connection: Any = None
+        self._line: Line | None = None
         self._client_id: int | None = None
         self._must_reconcile = False
         self._spin = Spin()
@@ -191,6 +194,9 @@ class Fetcher:
                 self._reconcile()
             if self._process.is_taken_for_dead:
                 self._start_anew()
+            if self._served is not None:  # not earlier: a job would have waited for it
+                self._channel.rotate(self._served)
+                self._served = None
             queues = self._channel.served(self.queues)
             if not queues or self.is_quiet or self._hand.wants_no_company or self.is_held():
                 self._rest()
@@ -230,26 +236,25 @@ class Fetcher:
             self._take(fetch.jobs)
 
     def _send(self, fetching: Fetching, wait: list[str] | None) -> Fetch:
-        connection = self._connection or self._connect()
+        line = self._line or self._connect()
         command = fetching.command
         if wait:
-            waiting = connection.pack_command(*self._channel.wait_for(wait))
-            command = b"".join([*waiting, command])
-        connection.send_packed_command([command], check_health=False)
+            command = pack_command(self._channel.wait_for(wait)) + command
+        line.send(command)
         self.after_send()
         if wait:
-            self._await_token(connection)
+            self._await_token(line)
         elif self._threads == 1 and fetching.credit == 1:
-            self._spin.wait(connection._sock)  # noqa: SLF001 - redis-py has no name for it
-        return Fetch.parse(connection.read_response(), fetching.queues)
+            self._spin.wait(line.socket)
+        return Fetch.parse(line.read(), fetching.queues)
 
-    def _await_token(self, connection: Any) -> None:
+    def _await_token(self, line: Line) -> None:
         self._waiting = True
         try:
             # Who finished a job before this could not see that nobody fetches soon.
             if self.has_unsent:
                 self.flush()
-            connection.read_response()
+            line.read()
         finally:
             self._waiting = False
 
@@ -257,7 +262,7 @@ class Fetcher:
         self._hold(jobs)
         self._hand.landed()
         if jobs:
-            self._channel.rotate(jobs[0].queue)
+            self._served = jobs[0].queue
 
     def _hold(self, jobs: Iterable[Fetched]) -> None:
         for job in jobs:
@@ -280,19 +285,20 @@ class Fetcher:
         if fenced:
             logger.warning("%d results are not written: others have been given the jobs", fenced)
 
-    def _connect(self) -> Any:
-        self._connection = self._store.client.connection_pool.get_connection()
-        self._connection.send_command("CLIENT", "ID")
-        self._client_id = int(self._connection.read_response())
-        return self._connection
+    def _connect(self) -> Line:
+        connection = self._store.client.connection_pool.get_connection()
+        self._line = line = Line(connection)
+        connection.send_command("CLIENT", "ID")
+        self._client_id = int(line.read())
+        return line
 
     def _lose(self, error: Exception) -> None:
         """Let go of a connection on which something went wrong, and give Redis a moment."""
-        connection, self._connection, self._client_id = self._connection, None, None
+        line, self._line, self._client_id = self._line, None, None
         self._idle = False
-        if connection is not None:
-            connection.disconnect()
-            self._store.client.connection_pool.release(connection)
+        if line is not None:
+            line.connection.disconnect()
+            self._store.client.connection_pool.release(line.connection)
         if isinstance(error, NoScriptError):
             self._store.processes.load_fetch()
             return
