@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 from celery.exceptions import WorkerLostError
-from fleet import SOLO, THREADS
+from fleet import SOLO, THREADS, cut_workers
 from processes import Project
 from proxy import Proxy
 from redis import Redis
@@ -153,16 +153,11 @@ def test_connections_and_threads_do_not_leak(
     assert sample.Add.perform_async(1, 1).get(timeout=20) == 2
     process = psutil.Process(worker.pid)
 
-    def cut_all() -> None:
-        for client in store.client_list():
-            if client["id"] != str(store.client_id()):
-                store.client_kill_filter(_id=client["id"])
-
-    cut_all()
+    cut_workers(store)
     assert sample.Add.perform_async(1, 2).get(timeout=20) == 3
     before = (len(process.net_connections()), process.num_threads())
     for number in range(4):
-        cut_all()
+        cut_workers(store)
         assert sample.Add.perform_async(number, 2).get(timeout=20) == number + 2
     after = (len(process.net_connections()), process.num_threads())
     assert after[0] <= before[0] + 2

@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 import pytest
-from fleet import SOLO, THREADS
+from fleet import SOLO, THREADS, cut_workers
 from proxy import Proxy
 from redis import Redis
 from servers import Server
@@ -31,13 +31,6 @@ def started(store: Redis) -> list[str]:
 
 def ended(store: Redis) -> list[str]:
     return store.lrange("record:ended", 0, -1)
-
-
-def cut_all(store: Redis) -> None:
-    """Cut all connections but one's own."""
-    for client in store.client_list():
-        if client["id"] != str(store.client_id()):
-            store.client_kill_filter(_id=client["id"])
 
 
 @pytest.mark.parametrize("pool", [SOLO, THREADS, "prefork"])
@@ -71,7 +64,7 @@ def test_a_cut_connection_starts_no_second_copy(
     workers = [start_worker() for _ in range(2)]
     result = sample.Sleeps.perform_async("cut", 5)
     until(lambda: started(store) == ["cut"], "it started")
-    cut_all(store)
+    cut_workers(store)
     assert result.get(timeout=30) == "cut"
     after = [sample.Sleeps.perform_async(f"after {n}", 0) for n in range(4)]
     assert [each.get(timeout=30) for each in after] == [f"after {n}" for n in range(4)]
@@ -89,7 +82,7 @@ def test_a_cut_starts_no_second_copy_of_what_waits_in_the_pool(
     sample.Sleeps.perform_bulk([("first", 4), ("second", 0), ("third", 0)])
     until(lambda: started(store) == ["first"], "it started")
     until(lambda: len(jobs.processes.inflight(*jobs.processes.live())) == 3, "two wait")
-    cut_all(store)
+    cut_workers(store)
     until(lambda: ended(store)[-1:] == ["third"], "all have run")
     worker.send(signal.SIGTERM)
     assert worker.wait() == 0
@@ -106,7 +99,7 @@ def test_a_cut_starts_no_second_copy_of_what_a_child_was_handed(
     child.suspend()
     sample.Sleeps.perform_async("handed over", 0)
     until(lambda: jobs.processes.inflight(*jobs.processes.live()), "it was fetched")
-    cut_all(store)
+    cut_workers(store)
     until(lambda: "connection to broker lost" in worker.output.lower(), "it noticed")
     until(lambda: worker.output.count("Connected to redis") == 2, "it is back")
     child.resume()

@@ -49,7 +49,8 @@ def test_a_running_job_is_only_revoked_and_goes_on(
 ) -> None:
     gate = Gate(store)
     result = contract.tasks.hold.delay(gate.name)
-    until(lambda: result.id in node.active(), "it runs")
+    until(lambda: records.notes(result.id) == ["started"], "it runs")
+    until(lambda: result.id in node.active(), "it is known to run")
     node.revoke(result)
     gate.open(1)
     assert result.get(timeout=20) == "opened"
