@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
+from addresses import ADDRESSES
 from celery.exceptions import WorkerLostError
 from fleet import SOLO, THREADS, cut_workers
 from processes import Project
@@ -128,10 +129,7 @@ def test_the_death_of_a_job_that_redis_cannot_be_told_of_is_told_later(
 ) -> None:
     """It is buried when Redis goes away: nobody would look at it again."""
     proxy = Proxy(server.port, mark=b'"status": "FAILURE"')
-    worker = start_worker(
-        CELERY_BROKER_URL=proxy.url,
-        CELERY_RESULT_BACKEND=proxy.url,
-    )
+    worker = start_worker(**dict.fromkeys(ADDRESSES, proxy.url))
     killer = sample.Kills.perform_async()
     worker.wait_for("What waits for Redis: to tell of the death", timeout=60)
     assert [job.id for job in jobs.dead] == [killer.id]

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from addresses import ADDRESSES
 from fetching import fetch_from
 from messages import queued
 from proxy import Proxy
@@ -49,11 +50,7 @@ def test_a_dead_job_that_redis_cannot_be_told_of_is_told_later(
     sample: ModuleType, store: Redis, start_worker: Any, server: Server, jobs: Store
 ) -> None:
     proxy = Proxy(server.port, mark=b'"status": "FAILURE"')
-    worker = start_worker(
-        "--queues=critical",
-        CELERY_BROKER_URL=proxy.url,
-        CELERY_RESULT_BACKEND=proxy.url,
-    )
+    worker = start_worker("--queues=critical", **dict.fromkeys(ADDRESSES, proxy.url))
     sample.Kills.perform_async()
     message = json.loads(store.rpop("default"))
     message["headers"][DEATHS_HEADER] = 2

@@ -12,7 +12,7 @@ from flaskiq.broker.outages import OUT_OF_REACH, outages
 logger = logging.getLogger(__name__)
 
 is_owed: ContextVar[bool] = ContextVar("flaskiq.is_owed", default=False)
-"""Whether what is done here is done again after an outage, so that nobody has to insist."""
+"""Whether what is done here is done again after an outage: a result backend tries once then."""
 
 
 class Owed:

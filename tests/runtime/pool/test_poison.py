@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 import pytest
+from addresses import ADDRESSES
 from celery.exceptions import WorkerLostError
 from pool_node import AHEAD, Records, StartNode
 from proxy import Proxy
@@ -44,12 +45,7 @@ def test_its_death_is_told_when_redis_is_back(
 ) -> None:
     """It is buried when Redis goes away: nobody would look at it again."""
     proxy = Proxy(server.port, mark=b'"status": "FAILURE"')
-    node = start_node(
-        "--concurrency=1",
-        children=1,
-        CELERY_BROKER_URL=proxy.url,
-        CELERY_RESULT_BACKEND=proxy.url,
-    )
+    node = start_node("--concurrency=1", children=1, **dict.fromkeys(ADDRESSES, proxy.url))
     killer = pool_jobs.Kills.perform_async()
     node.process.wait_for("What waits for Redis: to tell of the death", timeout=60)
     assert [job.id for job in jobs.dead] == [killer.id]

@@ -77,7 +77,7 @@ class Fetcher:
         self._slots, self._outbox, self._tell = slots, outbox, tell
         self._threads, self._multiplier = threads, multiplier
         self._local: deque[Fetched] = deque()
-        self._served: str | None = None
+        self._last_queue: str | None = None
         self._lead = threading.Lock()
         self._changed = threading.Event()
         self._line: Line | None = None
@@ -194,9 +194,9 @@ class Fetcher:
                 self._reconcile()
             if self._process.is_taken_for_dead:
                 self._start_anew()
-            if self._served is not None:  # not earlier: a job would have waited for it
-                self._channel.rotate(self._served)
-                self._served = None
+            if self._last_queue is not None:  # not earlier: a job would have waited for it
+                self._channel.rotate(self._last_queue)
+                self._last_queue = None
             queues = self._channel.served(self.queues)
             if not queues or self.is_quiet or self._hand.wants_no_company or self.is_held():
                 self._rest()
@@ -262,7 +262,7 @@ class Fetcher:
         self._hold(jobs)
         self._hand.landed()
         if jobs:
-            self._served = jobs[0].queue
+            self._last_queue = jobs[0].queue
 
     def _hold(self, jobs: Iterable[Fetched]) -> None:
         for job in jobs:
