@@ -108,14 +108,23 @@ def read_json(text: str) -> Any:
     return value if end == len(text) else json.loads(text)
 
 
-def read_envelope(raw: bytes) -> dict[str, Any]:
+def is_typed(raw: bytes) -> bool:
+    """Whether kombu may make objects of texts in a message; a base64 body is not looked into."""
+    return b'"__type__' in raw
+
+
+def read_envelope(raw: bytes, *, typed: bool | None = None) -> dict[str, Any]:
     """Return the envelope in the bytes of a queue, if kombu can make a message of it.
+
+    ``typed``: what :func:`is_typed` says of it, for who knows; to look takes a while in a long one.
 
     Raises:
         ValueError: it cannot.
     """
-    # kombu's reading of typed values costs as much again, and nearly no envelope has one.
-    envelope: dict[str, Any] = (loads if b'"__type__"' in raw else read_json)(raw.decode())
+    if typed is None:
+        typed = is_typed(raw)
+    # kombu's reading of typed values costs as much again, and nearly no message has one.
+    envelope: dict[str, Any] = (loads if typed else read_json)(raw.decode())
     parts = envelope if isinstance(envelope, dict) else {}
     for name, kind in (("body", str), ("headers", dict), ("properties", dict)):
         if not isinstance(parts.get(name), kind):

@@ -34,6 +34,7 @@ from flaskiq.message import (
     CRON_HEADER,
     ENQUEUED_AT_HEADER,
     custom,
+    is_typed,
     read_envelope,
     read_json,
 )
@@ -161,7 +162,8 @@ class Executor:
 
     def _run(self, thread: int, fetched: Fetched, started: float) -> None:
         try:
-            envelope = read_envelope(fetched.message)
+            typed = is_typed(fetched.message)
+            envelope = read_envelope(fetched.message, typed=typed)
         except ValueError as error:
             self._channel.bury_unreadable(fetched, error)
             self._process.hand.release(fetched.tag)
@@ -179,7 +181,8 @@ class Executor:
         is_limited = self._has_rates and task is not None and task.rate_limit
         if is_limited and self._comes_too_early(task, fetched, headers):
             return
-        if plain is None or self._is_special(headers) or not (body := _plain_body(envelope)):
+        body = None if plain is None or self._is_special(headers) else _plain_body(envelope, typed)
+        if plain is None or body is None:
             self._run_by_celery(thread, fetched, envelope, started)
             return
         if not (self._process.may_start(fetched.tag) and self._process.hand.begin(fetched.tag)):
@@ -412,9 +415,9 @@ class Executor:
         }
 
 
-def _plain_body(envelope: dict[str, Any]) -> tuple[Any, Any, Any] | None:
+def _plain_body(envelope: dict[str, Any], typed: bool) -> tuple[Any, Any, Any] | None:
     """Return args, kwargs and embed of a body in plain JSON; None if Celery has to read it."""
-    if (envelope.get("content-type"), envelope.get("content-encoding")) != (
+    if typed or (envelope.get("content-type"), envelope.get("content-encoding")) != (
         "application/json",
         "utf-8",
     ):
@@ -422,9 +425,10 @@ def _plain_body(envelope: dict[str, Any]) -> tuple[Any, Any, Any] | None:
     body = envelope["body"]
     try:
         if envelope["properties"].get("body_encoding") == "base64":
-            body = b64decode(body).decode()
-        if "__type__" in body:
-            return None
+            body = b64decode(body)
+            if is_typed(body):
+                return None
+            body = body.decode()
         args, kwargs, embed = read_json(body)
     except (ValueError, TypeError):
         return None

@@ -10,7 +10,7 @@ import logging
 import random
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -264,9 +264,11 @@ class Fetcher:
         if jobs:
             self._last_queue = jobs[0].queue
 
-    def _hold(self, jobs: Iterable[Fetched]) -> None:
+    def _hold(self, jobs: Sequence[Fetched]) -> None:
+        # The script lets a job that must run alone come alone: of several, none has to be searched.
+        alone = len(jobs) == 1 and _MARK in jobs[0].message
         for job in jobs:
-            self._hand.hold(job.tag, job.seq, alone=_MARK in job.message)
+            self._hand.hold(job.tag, job.seq, alone=alone)
             self._local.append(job)
 
     def _credit(self) -> tuple[int, int]:
