@@ -40,6 +40,11 @@ PATIENCE = 10.0
 ASK_AGAIN = 1.0
 """Seconds after which a thread looks again that was told to fetch nothing."""
 
+AHEAD = 2
+"""The next fetch is sent when this part of the last one is left: half of it."""
+
+NEVER = -1
+
 _MARK = DEATHS_MARK.encode()
 
 
@@ -82,6 +87,9 @@ class Fetcher:
         self._changed = threading.Event()
         self._line: Line | None = None
         self._client_id: int | None = None
+        self._under_way: Fetching | None = None
+        self._is_woken = False
+        self._ask_at = NEVER
         self._must_reconcile = False
         self._spin = Spin()
         self._idle = False
@@ -97,9 +105,12 @@ class Fetcher:
         while not self.is_stopping:
             if self._local:
                 try:
-                    return self._local.popleft()
+                    fetched = self._local.popleft()
                 except IndexError:  # another thread was faster
                     continue
+                if len(self._local) == self._ask_at:
+                    self._ask_ahead()
+                return fetched
             if not self._lead.acquire(blocking=False):
                 if self._waiting:
                     self.flush()
@@ -128,8 +139,8 @@ class Fetcher:
 
     @property
     def has_unstarted(self) -> bool:
-        """Whether jobs lie here that no thread has begun."""
-        return bool(self._local)
+        """Whether jobs lie here that no thread has begun, or are on their way."""
+        return bool(self._local) or self._under_way is not None
 
     @property
     def has_unsent(self) -> bool:
@@ -142,6 +153,7 @@ class Fetcher:
         Raises:
             redis.RedisError, OSError: Redis is out of reach, and they lie here as before.
         """
+        self._land()
         jobs: list[Fetched] = []
         with suppress(IndexError):
             while True:
@@ -190,44 +202,96 @@ class Fetcher:
 
     def _fetch(self) -> None:
         try:
-            if self._must_reconcile:
-                self._reconcile()
-            if self._process.is_taken_for_dead:
-                self._start_anew()
-            if self._last_queue is not None:  # not earlier: a job would have waited for it
-                self._channel.rotate(self._last_queue)
-                self._last_queue = None
-            queues = self._channel.served(self.queues)
-            if not queues or self.is_quiet or self._hand.wants_no_company or self.is_held():
+            if self._under_way is None and not self._ask():
                 self._rest()
-                return
-            self._exchange(queues)
+            else:
+                self._receive()
         except (RedisError, OSError) as error:
             self._lose(error)
+            self._changed.wait(random.uniform(0, 2 * PAUSE))  # noqa: S311 - spreads the load
+            self._changed.clear()
 
-    def _exchange(self, queues: list[str]) -> None:
-        """Send the fetch, with results and acknowledgements; take what it brings.
+    def _ask(self) -> bool:
+        """Send the fetch, with results and acknowledgements; False if there is to be none now.
 
         If the last one found nothing, the wait for a wake token goes before the fetch: Redis runs
         it the moment the wait ends. With something to send there is no wait.
         """
+        queues = self._servable()
+        if not queues:
+            return False
         if self._idle:
             self.before_wait()
         woken = self._idle and not self.has_unsent
         credit, idle = self._credit()
-        fetching = self._channel.next_fetch(
+        self._under_way = fetching = self._channel.next_fetch(
             queues, credit, least=idle, woken=woken, outbox=self._outbox
         )
+        command = fetching.command
+        if woken:
+            command = pack_command(self._channel.wait_for(queues)) + command
+        self._is_woken = woken
+        line = self._line or self._connect()
+        line.send(command)
+        self.after_send()
+        return True
+
+    def _servable(self) -> list[str]:
+        """Return the queues to fetch from now."""
+        if self._must_reconcile:
+            self._reconcile()
+        if self._process.is_taken_for_dead:
+            self._start_anew()
+        if self._last_queue is not None:  # not earlier: a job would have waited for it
+            self._channel.rotate(self._last_queue)
+            self._last_queue = None
+        if self.is_quiet or self._hand.wants_no_company or self.is_held():
+            return []
+        queues: list[str] = self._channel.served(self.queues)
+        return queues
+
+    def _ask_ahead(self) -> None:
+        """Let Redis work on the next fetch while the rest of the last one runs."""
+        self._ask_at = NEVER
+        if self._under_way is None and self._lead.acquire(blocking=False):
+            try:
+                self._ask()
+            except (RedisError, OSError) as error:
+                self._lose(error)
+            finally:
+                self._lead.release()
+
+    def _land(self) -> None:
+        """Take what is on its way, if nobody else is about to."""
+        if self._under_way is None or not self._lead.acquire(blocking=False):
+            return
         try:
-            fetch = self._send(fetching, queues if woken else None)
-        except BaseException as error:
-            if isinstance(error, NoScriptError):  # that is an answer: it has brought nothing
-                self._hand.landed()
-            else:
-                self._must_reconcile = True
-            self._outbox.add(*fetching.results)
-            self._hand.finish_again(fetching.acks)
+            if self._under_way is not None:
+                self._receive()
+        except (RedisError, OSError) as error:
+            self._lose(error)
             raise
+        finally:
+            self._lead.release()
+
+    def _receive(self) -> None:
+        """Take what the fetch under way brings."""
+        fetching, line = self._under_way, self._line
+        assert fetching is not None
+        assert line is not None
+        if self._is_woken:
+            self._await_token(line)
+        elif self._threads == 1 and fetching.credit == 1:
+            self._spin.wait(line.socket)
+        try:
+            fetch = Fetch.parse(line.read(), fetching.queues)
+        except NoScriptError:  # that is an answer: it has brought nothing
+            self._give_back()
+            self._hand.landed()
+            self._idle = False
+            self._store.processes.load_fetch()
+            return
+        self._under_way = None
         if fetching.acks:
             self._note_written(fetching.results)
             self._channel.count_fenced(fetching.acks, fetch.acknowledged)
@@ -235,18 +299,12 @@ class Fetcher:
         if not self._process.is_taken_for_dead:
             self._take(fetch.jobs)
 
-    def _send(self, fetching: Fetching, wait: list[str] | None) -> Fetch:
-        line = self._line or self._connect()
-        command = fetching.command
-        if wait:
-            command = pack_command(self._channel.wait_for(wait)) + command
-        line.send(command)
-        self.after_send()
-        if wait:
-            self._await_token(line)
-        elif self._threads == 1 and fetching.credit == 1:
-            self._spin.wait(line.socket)
-        return Fetch.parse(line.read(), fetching.queues)
+    def _give_back(self) -> None:
+        """Keep what the fetch under way was to tell Redis."""
+        fetching, self._under_way = self._under_way, None
+        assert fetching is not None
+        self._outbox.add(*fetching.results)
+        self._hand.finish_again(fetching.acks)
 
     def _await_token(self, line: Line) -> None:
         self._waiting = True
@@ -263,6 +321,8 @@ class Fetcher:
         self._hand.landed()
         if jobs:
             self._last_queue = jobs[0].queue
+        has_rest = self._threads == 1 and len(jobs) > 1
+        self._ask_at = len(jobs) // AHEAD if has_rest else NEVER
 
     def _hold(self, jobs: Sequence[Fetched]) -> None:
         # The script lets a job that must run alone come alone: of several, none has to be searched.
@@ -295,19 +355,17 @@ class Fetcher:
         return line
 
     def _lose(self, error: Exception) -> None:
-        """Let go of a connection on which something went wrong, and give Redis a moment."""
+        """Let go of a connection on which something went wrong."""
         line, self._line, self._client_id = self._line, None, None
         self._idle = False
+        if self._under_way is not None:
+            self._must_reconcile = True
+            self._give_back()
         if line is not None:
             line.connection.disconnect()
             self._store.client.connection_pool.release(line.connection)
-        if isinstance(error, NoScriptError):
-            self._store.processes.load_fetch()
-            return
         outages.note()
         logger.warning("%s cannot fetch: %s", self._process.id, error)
-        self._changed.wait(random.uniform(0, 2 * PAUSE))  # noqa: S311 - spreads the load
-        self._changed.clear()
 
     def _reconcile(self) -> None:
         self._channel.reconcile()
