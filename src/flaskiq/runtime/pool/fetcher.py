@@ -1,7 +1,8 @@
 """Fetcher: how the threads of a child come by their jobs, and what goes to Redis with a fetch.
 
 One thread leads: it talks to Redis, the others run jobs or wait until it lets go. So a child has
-one waiter in Redis however many threads, and the thread that was woken runs the job itself.
+one waiter in Redis however many threads, and the thread that was woken runs the job itself. Where
+one thread has many short jobs, it sends the next fetch before it needs it, and reads the reply then.
 """
 
 from __future__ import annotations
