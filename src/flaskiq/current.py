@@ -177,6 +177,10 @@ AS_OF = 1.0
 class Host(Protocol):
     """What runs a job."""
 
+    @property
+    def headers(self) -> Mapping[str, Any]:
+        """The headers of its message that concern an application."""
+
     def report(self, progress: dict[str, Any]) -> None:
         """Show how far it has come."""
 
@@ -195,10 +199,14 @@ class CurrentJob:
     worker: str
     queue: str | None
     attempt: int
-    headers: Mapping[str, Any]
     _host: Host = field(repr=False)
     _was_cancelled: bool = field(default=False, init=False, repr=False)
     _asked_at: float = field(default=-AS_OF, init=False, repr=False)
+
+    @property
+    def headers(self) -> Mapping[str, Any]:
+        """The headers of its message that concern an application."""
+        return self._host.headers
 
     @property
     def is_cancelled(self) -> bool:
@@ -263,6 +271,17 @@ current_tenant: Tenant = LocalProxy(tenant)  # type: ignore[assignment]
 """On whose behalf this code runs; false if on nobody's."""
 
 
+def begin(job: CurrentJob, tenant: Tenant) -> tuple[Token[CurrentJob], Token[Tenant | None]]:
+    """Make a job the current one, for its tenant, until :func:`end` is given what this returns."""
+    return _running.set(job), _acting_for.set(tenant)
+
+
+def end(tokens: tuple[Token[CurrentJob], Token[Tenant | None]]) -> None:
+    """Make current again what was so before."""
+    _running.reset(tokens[0])
+    _acting_for.reset(tokens[1])
+
+
 def act_for(tenant: Tenant | None) -> Token[Tenant | None]:
     """Let this code run on behalf of ``tenant`` until :func:`cease` is given what this returns.
 
@@ -284,13 +303,3 @@ def acting_for() -> Tenant | None:
 def running() -> CurrentJob | None:
     """Return the job that runs here, None outside of jobs."""
     return _running.get(None)
-
-
-def enter(job: CurrentJob) -> Token[CurrentJob]:
-    """Make ``job`` the current one until :func:`leave` is given what this returns."""
-    return _running.set(job)
-
-
-def leave(token: Token[CurrentJob]) -> None:
-    """Make current again what was so before."""
-    _running.reset(token)

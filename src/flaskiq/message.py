@@ -50,6 +50,9 @@ _OF_ATTEMPTS = frozenset({FAILED_AT_HEADER, DEATHS_HEADER, REASON_HEADER})
 ARGSREPR_MAXSIZE = 1024
 """Characters; as Celery cuts what it shows of arguments (``Task.resultrepr_maxsize``)."""
 
+TYPED = b'"__type__'
+"""Is in a message of which kombu makes more than plain JSON; a body in base64 hides it."""
+
 _scan: Any = vars(json.JSONDecoder())["scan_once"]
 
 _make_parts: Any = vars(encoder)["c_make_encoder"]
@@ -108,21 +111,16 @@ def read_json(text: str) -> Any:
     return value if end == len(text) else json.loads(text)
 
 
-def is_typed(raw: bytes) -> bool:
-    """Whether kombu may make objects of texts in a message; a base64 body is not looked into."""
-    return b'"__type__' in raw
-
-
 def read_envelope(raw: bytes, *, typed: bool | None = None) -> dict[str, Any]:
     """Return the envelope in the bytes of a queue, if kombu can make a message of it.
 
-    ``typed``: what :func:`is_typed` says of it, for who knows; to look takes a while in a long one.
+    ``typed``: whether :data:`TYPED` is in it, for who knows; to look takes a while in a long one.
 
     Raises:
         ValueError: it cannot.
     """
     if typed is None:
-        typed = is_typed(raw)
+        typed = TYPED in raw
     # kombu's reading of typed values costs as much again, and nearly no message has one.
     envelope: dict[str, Any] = (loads if typed else read_json)(raw.decode())
     parts = envelope if isinstance(envelope, dict) else {}

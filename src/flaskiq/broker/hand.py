@@ -7,8 +7,12 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
+from flaskiq.store.processes import Fetched
+
 LEAP = 1_000_000
 """How far the seqs jump after a lost reply, so that none is ever used twice."""
+
+_NOTHING = range(0)
 
 
 class Hand:
@@ -20,7 +24,7 @@ class Hand:
 
     def __init__(self) -> None:
         self._seq = 0
-        self._on_the_way = range(0)
+        self._on_the_way = _NOTHING
         self._has_leapt = False
         self._held: dict[str, int] = {}
         self._begun: set[str] = set()
@@ -44,13 +48,21 @@ class Hand:
 
     def landed(self) -> None:
         """Note that everything that came with the last fetch is in hand."""
-        self._on_the_way = range(0)
+        self._on_the_way = _NOTHING
 
     def hold(self, tag: str, seq: int, *, alone: bool = False) -> None:
         """Note that a fetched job is in hand under this tag; ``alone``: no other may be."""
         self._held[tag] = seq
         if alone:
             self._alone = tag
+
+    def land(self, jobs: Sequence[Fetched], *, alone: bool) -> None:
+        """Note that all that came with the last fetch is in hand, each job under its own tag."""
+        for job in jobs:
+            self._held[job.tag] = job.seq
+        if alone:
+            self._alone = jobs[0].tag
+        self._on_the_way = _NOTHING
 
     @property
     def wants_no_company(self) -> bool:

@@ -64,7 +64,7 @@ def surround(
     ``headers`` are those of its message that are not Celery's own; they name the tenant, unless it
     is given.
     """
-    job = CurrentJob(job_id, str(task.name), queue, attempt, shown(headers), TaskHost(task))
+    job = CurrentJob(job_id, str(task.name), queue, attempt, TaskHost(task, headers))
     named = state.tenancy.of_headers(headers) if tenant is None else tenant
     return Surroundings(state.app, job, named)
 
@@ -78,12 +78,17 @@ def _tenant_of_eager(state: State, request: Any) -> Tenant:
 
 
 class TaskHost:
-    """A task, as its jobs see it."""
+    """A task, as one of its jobs sees it; ``headers`` of its message that are not Celery's own."""
 
-    __slots__ = ("_task",)
+    __slots__ = ("_headers", "_task")
 
-    def __init__(self, task: Task[..., Any]) -> None:
-        self._task = task
+    def __init__(self, task: Task[..., Any], headers: Mapping[str, Any]) -> None:
+        self._task, self._headers = task, headers
+
+    @property
+    def headers(self) -> Mapping[str, Any]:
+        """Those that concern an application; few jobs look at them."""
+        return shown(self._headers)
 
     def report(self, progress: dict[str, Any]) -> None:
         """Keep it as the result of the job that this thread runs, until that has another."""

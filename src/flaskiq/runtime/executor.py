@@ -11,7 +11,7 @@ from typing import Any
 from flask import Flask
 
 from flaskiq import arguments
-from flaskiq.current import CurrentJob, act_for, cease, enter, leave, tenant
+from flaskiq.current import CurrentJob, begin, end, tenant
 from flaskiq.errors import TenantError
 from flaskiq.job import Job
 from flaskiq.tenant import Tenancy, Tenant
@@ -21,7 +21,7 @@ from flaskiq.worker import Worker
 class Surroundings:
     """What a job finds around itself: its app's context, itself as the current job, its tenant."""
 
-    __slots__ = ("_acting", "_context", "_job", "_tenant", "_token")
+    __slots__ = ("_context", "_job", "_tenant", "_tokens")
 
     def __init__(self, app: Flask, job: CurrentJob, tenant: Tenant) -> None:
         self._context = app.app_context()
@@ -29,7 +29,7 @@ class Surroundings:
 
     def __enter__(self) -> None:
         self._context.push()
-        self._token, self._acting = enter(self._job), act_for(self._tenant)
+        self._tokens = begin(self._job, self._tenant)
 
     def __exit__(
         self,
@@ -37,8 +37,7 @@ class Surroundings:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        cease(self._acting)
-        leave(self._token)
+        end(self._tokens)
         self._context.__exit__(kind, error, traceback)
 
 
@@ -66,13 +65,16 @@ def _check_tenant(worker: type[Worker]) -> None:
 def perform_inline(app: Flask, tenancy: Tenancy, worker: type[Worker], job: Job) -> Any:
     """Run a job in the caller's process, as a worker would; its errors are the caller's."""
     args, kwargs = arguments.round_trip(job.args, job.kwargs)
-    here = CurrentJob(job.id, job.worker, None, 1, job.headers, _Nobody())
+    here = CurrentJob(job.id, job.worker, None, 1, _Nobody(job.headers))
     with Surroundings(app, here, tenancy.of_headers(job.headers)):
         return perform(worker, args, kwargs)
 
 
 class _Nobody:
     """Runs a job in its caller's process, where nobody reads progress or can cancel it."""
+
+    def __init__(self, headers: Mapping[str, Any]) -> None:
+        self.headers = headers
 
     def report(self, progress: dict[str, Any]) -> None:
         pass

@@ -41,10 +41,11 @@ class Fetch(NamedTuple):
     @classmethod
     def parse(cls, reply: Sequence[Any], queues: Sequence[str]) -> Fetch:
         """Read the reply of the script; ``queues`` are those of the lists of the call."""
-        jobs = [
-            Fetched(seq := reply[at], str(seq), queues[reply[at + 1] - 1], reply[at + 2])
-            for at in range(1, len(reply), 3)
-        ]
+        jobs, at = [], 1
+        while at < len(reply):  # of one job, quicker than a comprehension in a process that slept
+            seq = reply[at]
+            jobs.append(Fetched(seq, str(seq), queues[reply[at + 1] - 1], reply[at + 2]))
+            at += 3
         return cls(reply[0], jobs)
 
 

@@ -16,7 +16,7 @@ import pytest
 from pool_node import Records, StartNode
 from waiting import until
 
-from flaskiq.current import CurrentJob, act_for, cease, enter, leave
+from flaskiq.current import CurrentJob, begin, end
 from flaskiq.logs.records import name_jobs
 from flaskiq.runtime.pool.lines import MOST, Lines, Said, gather
 from flaskiq.tenant import Tenant
@@ -136,11 +136,10 @@ def test_a_line_says_whose_job_it_was(tracer: logging.Logger) -> None:
     kept, said = Kept(), Said()
     tracer.addHandler(kept)
     said.note(SUCCEEDED, success(0))
-    job = CurrentJob("job-1", "t", "low", 2, {}, None)  # type: ignore[arg-type] # asks nobody
-    token, acting = enter(job), act_for(Tenant({"organization_id": "7"}, ("organization_id",)))
+    job = CurrentJob("job-1", "t", "low", 2, None)  # type: ignore[arg-type] # asks nobody
+    tokens = begin(job, Tenant({"organization_id": "7"}, ("organization_id",)))
     said.note(SUCCEEDED, success(1))
-    cease(acting)
-    leave(token)
+    end(tokens)
     said.make()
     told = vars(kept.records[1])
     assert told["flaskiq_job"] is job

@@ -33,8 +33,8 @@ from flaskiq.message import (
     BATCH_HEADER,
     CRON_HEADER,
     ENQUEUED_AT_HEADER,
+    TYPED,
     custom,
-    is_typed,
     read_envelope,
     read_json,
 )
@@ -162,7 +162,7 @@ class Executor:
 
     def _run(self, thread: int, fetched: Fetched, started: float) -> None:
         try:
-            typed = is_typed(fetched.message)
+            typed = TYPED in fetched.message
             envelope = read_envelope(fetched.message, typed=typed)
         except ValueError as error:
             self._channel.bury_unreadable(fetched, error)
@@ -426,7 +426,7 @@ def _plain_body(envelope: dict[str, Any], typed: bool) -> tuple[Any, Any, Any] |
     try:
         if envelope["properties"].get("body_encoding") == "base64":
             body = b64decode(body)
-            if is_typed(body):
+            if TYPED in body:
                 return None
             body = body.decode()
         args, kwargs, embed = read_json(body)

@@ -1,8 +1,8 @@
 """Fetcher: how the threads of a child come by their jobs, and what goes to Redis with a fetch.
 
 One thread leads: it talks to Redis, the others run jobs or wait until it lets go. So a child has
-one waiter in Redis however many threads, and the thread that was woken runs the job itself. Where
-one thread has many short jobs, it sends the next fetch before it needs it, and reads the reply then.
+one waiter in Redis however many threads, and the thread that was woken runs the job itself. Of
+many short jobs one thread asks for the next before it needs them, and reads the reply when it does.
 """
 
 from __future__ import annotations
@@ -162,7 +162,9 @@ class Fetcher:
         try:
             return int(self._channel.push_back_unstarted([job.tag for job in jobs]))
         except (RedisError, OSError):
-            self._hold(jobs)
+            for job in jobs:
+                self._hand.hold(job.tag, job.seq, alone=_is_alone(jobs))
+            self._local.extend(jobs)
             raise
 
     def flush(self) -> None:
@@ -296,9 +298,17 @@ class Fetcher:
         if fetching.acks:
             self._note_written(fetching.results)
             self._channel.count_fenced(fetching.acks, fetch.acknowledged)
-        self._idle = not fetch.jobs
-        if not self._process.is_taken_for_dead:
-            self._take(fetch.jobs)
+        jobs = fetch.jobs
+        self._idle = not jobs
+        # Before a job starts this is asked anyway: of one, that is in a moment.
+        if len(jobs) > 1 and self._process.is_taken_for_dead:
+            return
+        self._hand.land(jobs, alone=_is_alone(jobs))
+        self._local.extend(jobs)
+        if jobs:
+            self._last_queue = jobs[0].queue
+        has_rest = self._threads == 1 and len(jobs) > 1
+        self._ask_at = len(jobs) // AHEAD if has_rest else NEVER
 
     def _give_back(self) -> None:
         """Keep what the fetch under way was to tell Redis."""
@@ -316,21 +326,6 @@ class Fetcher:
             line.read()
         finally:
             self._waiting = False
-
-    def _take(self, jobs: list[Fetched]) -> None:
-        self._hold(jobs)
-        self._hand.landed()
-        if jobs:
-            self._last_queue = jobs[0].queue
-        has_rest = self._threads == 1 and len(jobs) > 1
-        self._ask_at = len(jobs) // AHEAD if has_rest else NEVER
-
-    def _hold(self, jobs: Sequence[Fetched]) -> None:
-        # The script lets a job that must run alone come alone: of several, none has to be searched.
-        alone = len(jobs) == 1 and _MARK in jobs[0].message
-        for job in jobs:
-            self._hand.hold(job.tag, job.seq, alone=alone)
-            self._local.append(job)
 
     def _credit(self) -> tuple[int, int]:
         """How many jobs there is room for, and how many threads have nothing to do."""
@@ -387,3 +382,8 @@ class Fetcher:
         self._changed.wait(ASK_AGAIN)
         self._is_resting = False
         self._changed.clear()
+
+
+def _is_alone(jobs: Sequence[Fetched]) -> bool:
+    """Whether it is a job that must run alone; the script lets it come alone."""
+    return len(jobs) == 1 and _MARK in jobs[0].message
