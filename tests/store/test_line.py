@@ -16,7 +16,7 @@ from flaskiq.store.line import Line
 
 @pytest.fixture
 def line(server: Server, store: Redis) -> Iterator[Line]:
-    with Redis.from_url(server.url, protocol=3) as client:
+    with Redis.from_url(server.url, protocol=3, socket_timeout=0.5) as client:
         connection = client.connection_pool.get_connection()
         yield Line(connection)
         connection.disconnect()
@@ -60,4 +60,12 @@ def test_a_line_that_was_cut_is_closed(line: Line, store: Redis) -> None:
     say(line, "CLIENT", "ID")
     store.client_kill_filter(_id=line.read())
     with pytest.raises((Closed, OSError)):
+        line.read()
+
+
+def test_a_server_is_waited_for_as_long_as_the_connection_says(line: Line) -> None:
+    say(line, "BLPOP", "nothing", "0.1")
+    assert line.read() is None
+    say(line, "BLPOP", "nothing", "0")
+    with pytest.raises(TimeoutError):
         line.read()

@@ -19,6 +19,7 @@ from flaskiq.store.line import Line
 
 logger = logging.getLogger(__name__)
 
+_pack: Any = pack_command  # its stub knows commands of one word
 
 SELDOM = 0.005
 """Seconds: of jobs that come further apart, each is likely to find its queue empty."""
@@ -33,7 +34,7 @@ class Queues:
 
     def __init__(self, client: Redis, keys: Keys) -> None:
         self._pool: Any = client.connection_pool
-        self._keys, self._wake = keys, keys.wake
+        self._keys, self._tokens = keys, _Tokens(keys.wake)
         self._kept: deque[Line] = deque()
         self._found_empty: dict[str, float] = {}
         self._pid = os.getpid()
@@ -48,10 +49,10 @@ class Queues:
             redis.RedisError, OSError: it is not known whether the jobs are there.
         """
         key = self._keys.ready(sublist or queue)
-        push = ("LPUSH", key, *messages)
+        push = _pack(("LPUSH", key, *messages))
         found_empty = self._found_empty.get(key)
         if found_empty is not None and monotonic() > found_empty + SELDOM:
-            size, tokens = self._run(push, self._token(queue))
+            size, tokens = self._run(push + self._tokens[queue], 2)
             self._note_token(queue, tokens)
         else:
             (size,) = self._run(push)
@@ -68,13 +69,10 @@ class Queues:
         No error: the job is there already, and a waiting process looks again within a second.
         """
         try:
-            (tokens,) = self._run(self._token(queue))
+            (tokens,) = self._run(self._tokens[queue])
         except (RedisError, OSError) as error:
             tokens = error
         self._note_token(queue, tokens)
-
-    def _token(self, queue: str) -> tuple[Any, ...]:
-        return "LPUSH", self._wake + queue, 1
 
     def _note_token(self, queue: str, tokens: int | Exception) -> None:
         """Look at how many tokens there are now, or why nobody knows."""
@@ -82,19 +80,16 @@ class Queues:
             if isinstance(tokens, Exception):
                 raise tokens
             if tokens > 1:
-                self._run(("LTRIM", self._wake + queue, 0, 0))
+                self._run(_pack(("LTRIM", self._keys.wake + queue, 0, 0)))
         except (RedisError, OSError) as error:
             logger.info("Nobody is woken for queue %s: %s", queue, error)
 
-    def _run(self, first: tuple[Any, ...], *others: tuple[Any, ...]) -> list[Any]:
-        """Run commands in one write; what Redis refuses of the others is its error in the list."""
-        packed = pack_command(first)
-        for command in others:
-            packed += pack_command(command)
+    def _run(self, packed: bytes, count: int = 1) -> list[Any]:
+        """Run commands in one write; what Redis refuses of all but the first is its error."""
         line = self._line()
         try:
             line.send(packed)
-            replies = [line.read(), *(_reply(line) for _ in others)]
+            replies = [line.read(), *(_reply(line) for _ in range(1, count))]
         except BaseException:
             # A reply that is still to come must not be taken for that of another command; and
             # where one connection has ended, the others have, too.
@@ -118,6 +113,18 @@ class Queues:
                 connection = self._kept.pop().connection
                 connection.disconnect()
                 self._pool.release(connection)
+
+
+class _Tokens(dict[str, bytes]):
+    """The command that puts the wake token of each queue."""
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__()
+        self._prefix = prefix
+
+    def __missing__(self, queue: str) -> bytes:
+        packed: bytes = _pack(("LPUSH", self._prefix + queue, 1))
+        return self.setdefault(queue, packed)
 
 
 def _reply(line: Line) -> Any:

@@ -97,7 +97,7 @@ def test_with_half_of_a_fetch_left_the_next_is_sent(child: Child) -> None:
     assert child.run(HALF - 1) == list(range(HALF - 1))
     assert child.in_flight() == list(range(AHEAD))
     assert child.run(1) == [HALF - 1]
-    # It acknowledges what was over by then, and never is more in hand than allowed.
+    # It acknowledges what was over by then, and no more is in hand than allowed.
     here = list(range(HALF - 1, HALF - 1 + AHEAD))
     until(lambda: child.in_flight() == here, "the next jobs are in flight")
     assert child.run(JOBS - HALF) == list(range(HALF, JOBS)), "all, in their order"
@@ -151,7 +151,8 @@ def test_who_was_taken_for_dead_runs_nothing_of_what_was_on_its_way(
 ) -> None:
     before = child.process.id
     child.run(HALF)
-    given_away = child.in_flight()
+    given_away = list(range(HALF - 1, HALF - 1 + AHEAD))
+    until(lambda: child.in_flight() == given_away, "the next jobs are in flight")
     store.delete(jobs.keys.heartbeat(before))
     assert jobs.processes.declare_dead(before)
     until(lambda: child.process.is_taken_for_dead, "it has been told")

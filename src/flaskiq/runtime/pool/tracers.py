@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from celery import Celery, _state, signals
-from celery.app import trace
+from celery.app import backends, trace
 from celery.app.task import Task
+from celery.backends.base import DisabledBackend
 from celery.utils.saferepr import saferepr
 
 from flaskiq.runtime.pool.lines import said
@@ -26,11 +27,15 @@ RAN = {"_protected": 1}
 _SIGNALS: tuple[Any, ...] = (signals.task_prerun, signals.task_postrun)
 
 _Task: Any = Task
+_by_url: Any = backends.by_url
 _trace: Any = trace
 
 
 def lighten(app: Celery) -> None:
-    """Let the tracers of this process find at once what they would look up for each job."""
+    """Let the tracers of this process find at once what they would look up for each job.
+
+    Where no results are kept, nobody needs to be told what has started.
+    """
     vars(trace).update(saferepr=_shown, info=_info)
     stacks: list[Any] = [
         vars(_state)["_task_stack"],
@@ -38,10 +43,12 @@ def lighten(app: Celery) -> None:
     ]
     for stack in stacks:
         stack._local = _ByThread()  # it is empty
+    are_kept = _by_url(app.backend_cls or app.conf.result_backend)[0] is not DisabledBackend
     classes: set[Any] = {type(task) for task in app.tasks.values()}
     for cls in classes:
         if cls.backend is _Task.backend:
             cls.backend = _Task.backend.getter(_backend)
+            cls.track_started = cls.track_started and are_kept
 
 
 def plain_tracer(app: Celery, task: Any, hostname: str) -> Callable[..., Any]:
