@@ -298,8 +298,8 @@ class Child:
         self._publish()
         if self._fetcher.has_unstarted and len(executing) == self._spec.threads:
             since = max(each.started for each in executing)
-            if now - since > LONG:
-                pushed = self._fetcher.push_back_unstarted()
+            pushed = self._fetcher.push_back_unstarted() if now - since > LONG else 0
+            if pushed:
                 logger.info("Pushed back %d jobs from behind one that takes long", pushed)
         if now - self._told_totals > TOTALS:
             self._told_totals = now
