@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from threading import Thread
 from types import ModuleType
 from typing import Any
 
@@ -160,3 +161,28 @@ def test_who_was_taken_for_dead_runs_nothing_of_what_was_on_its_way(
     assert child.run(1) == [given_away[-1] + 1]
     assert child.in_flight(before) == given_away
     assert child.identities == [child.process.id]
+
+
+def test_queues_that_change_while_it_begins_to_wait_count_at_once(
+    child: Child, pool_jobs: ModuleType, store: Redis
+) -> None:
+    """It has chosen the old ones by then, and Redis does not know yet that it waits."""
+
+    def change() -> None:
+        child.fetcher.serve(["other"])
+        with pool_jobs.app.app_context():
+            pool_jobs.Note.set(queue="default").perform_async(1)
+            pool_jobs.Note.set(queue="other").perform_async(2)
+
+    def begin_to_wait() -> None:
+        child.fetcher.before_wait = lambda: None
+        changing.start()
+        until(lambda: "cmdstat_client|unblock" in store.info("commandstats"), "it is called")
+
+    store.config_resetstat()
+    changing = Thread(target=change)
+    child.run(JOBS)
+    child.fetcher.before_wait = begin_to_wait
+    assert child.begin() == 2
+    changing.join()
+    assert waiting(store) == [1]

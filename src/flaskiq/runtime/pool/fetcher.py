@@ -13,6 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from time import sleep
 from typing import Any
 
 from hiredis import pack_command
@@ -45,6 +46,9 @@ AHEAD = 2
 """The next fetch is sent when this part of the last one is left: half of it."""
 
 NEVER = -1
+
+TRIES, TRY_AGAIN = 200, 0.002
+"""How often a wait is ended that Redis does not know of yet, and seconds between."""
 
 _MARK = DEATHS_MARK.encode()
 
@@ -199,9 +203,17 @@ class Fetcher:
     def wake(self) -> None:
         """End the wait of the leader: something has changed."""
         self._changed.set()
-        if self._waiting and self._client_id is not None:
-            with suppress(RedisError, OSError):  # then it ends by itself within a second or so
-                self._store.client.client_unblock(self._client_id)
+        with suppress(RedisError, OSError):  # then it ends by itself within a second or so
+            for _ in range(TRIES):
+                if not self._waiting or self._is_unblocked():
+                    return
+                sleep(TRY_AGAIN)
+
+    def _is_unblocked(self) -> bool:
+        """End the wait, if Redis knows of it yet."""
+        return self._client_id is not None and bool(
+            self._store.client.client_unblock(self._client_id)
+        )
 
     def _fetch(self) -> None:
         try:
@@ -220,12 +232,14 @@ class Fetcher:
         If the last one found nothing, the wait for a wake token goes before the fetch: Redis runs
         it the moment the wait ends. With something to send there is no wait.
         """
+        self._waiting = self._idle  # from here on: who changes something sees it, or is seen
         queues = self._servable()
         if not queues:
+            self._waiting = False
             return False
         if self._idle:
             self.before_wait()
-        woken = self._idle and not self.has_unsent
+        self._waiting = woken = self._idle and not self.has_unsent
         credit, idle = self._credit()
         self._under_way = fetching = self._channel.next_fetch(
             queues, credit, least=idle, woken=woken, outbox=self._outbox
@@ -318,7 +332,6 @@ class Fetcher:
         self._hand.finish_again(fetching.acks)
 
     def _await_token(self, line: Line) -> None:
-        self._waiting = True
         try:
             # Who finished a job before this could not see that nobody fetches soon.
             if self.has_unsent:
@@ -353,7 +366,7 @@ class Fetcher:
     def _lose(self, error: Exception) -> None:
         """Let go of a connection on which something went wrong."""
         line, self._line, self._client_id = self._line, None, None
-        self._idle = False
+        self._idle = self._waiting = False
         if self._under_way is not None:
             self._must_reconcile = True
             self._give_back()
