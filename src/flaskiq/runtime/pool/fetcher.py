@@ -93,7 +93,6 @@ class Fetcher:
         self._line: Line | None = None
         self._client_id: int | None = None
         self._under_way: Fetching | None = None
-        self._is_woken = False
         self._ask_at = NEVER
         self._must_reconcile = False
         self._spin = Spin()
@@ -247,7 +246,6 @@ class Fetcher:
         command = fetching.command
         if woken:
             command = pack_command(self._channel.wait_for(queues)) + command
-        self._is_woken = woken
         line = self._line or self._connect()
         line.send(command)
         self.after_send()
@@ -296,7 +294,7 @@ class Fetcher:
         fetching, line = self._under_way, self._line
         assert fetching is not None
         assert line is not None
-        if self._is_woken:
+        if self._waiting:
             self._await_token(line)
         elif self._threads == 1 and fetching.credit == 1:
             self._spin.wait(line.socket)
