@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
@@ -241,6 +243,31 @@ def test_waiting_for_a_result_that_nobody_keeps_raises_at_once(sample: ModuleTyp
     result = sample.Silent.perform_async()
     with pytest.raises(ResultsDisabledError, match="ignore_result = False"):
         result.get(timeout=60)
+
+
+def test_a_handle_is_celerys_own_from_its_first_use_on(sample: ModuleType) -> None:
+    handle = sample.Add.perform_async(1, 2)
+    assert "backend" not in vars(handle)
+    of_celery = sample.Add.s().type.AsyncResult(handle.id)
+    for name in ("app", "backend", "parent", "ignored", "task_id", "children"):
+        assert getattr(handle, name) == getattr(of_celery, name)
+    assert vars(handle).keys() - vars(of_celery).keys() == {"_task"}
+    assert handle == of_celery == copy.copy(handle) == pickle.loads(pickle.dumps(handle))
+    assert sample.Add.perform_async(1, 2).as_tuple()[0][1] is None
+
+
+def test_a_handle_keeps_what_is_set_before_its_first_use(sample: ModuleType) -> None:
+    handle = sample.Add.perform_async(1, 2)
+    handle.ignored = True
+    with pytest.raises(ResultsDisabledError):
+        handle.get(timeout=60)
+
+
+def test_callbacks_of_a_handle_hear_of_the_result(sample: ModuleType) -> None:
+    handle, heard = sample.Add.perform_async(1, 2), []
+    handle.then(heard.append)
+    handle.on_ready(handle)
+    assert heard == [handle]
 
 
 def test_canvas_of_plain_celery_takes_workers(sample: ModuleType, store: redis.Redis) -> None:

@@ -10,7 +10,7 @@ from celery import _state
 
 from flaskiq import current
 from flaskiq.direct import BULK_SIZE, Direct
-from flaskiq.results import JobResults
+from flaskiq.results import JobResult, JobResults
 
 if TYPE_CHECKING:
     from celery import Celery, Task
@@ -45,11 +45,13 @@ class Client:
         registry: Registers,
         open_store: Callable[[], Store],
         transactions: Waits,
+        *,
+        after_commit: bool,
     ) -> None:
         self._celery = celery
         self._registry = registry
         self._direct = Direct(celery, open_store)
-        self._transactions = transactions
+        self._transactions, self._after_commit = transactions, after_commit
 
     def push(
         self, worker: type[Worker], jobs: Sequence[Job], *, after_commit: Any = False
@@ -57,7 +59,8 @@ class Client:
         """Enqueue ``jobs`` in order, :data:`BULK_SIZE` to a round trip; return their handles.
 
         Args:
-            after_commit: True or a session: when its open transaction is committed, if it has one.
+            after_commit: True or a session: when its open transaction is committed, if it has one;
+                None: as the Worker says, or the app.
 
         Raises:
             kombu.exceptions.OperationalError: Redis could not be reached; the round trips before
@@ -67,14 +70,17 @@ class Client:
         block = current.collecting.get()
         if block is not None:
             block.collect(worker, jobs)
-            return JobResults([job.id for job in jobs], partial(_result, task))
+            return JobResults([job.id for job in jobs], partial(JobResult.of, task))
+        if after_commit is None:
+            own = worker.after_commit
+            after_commit = self._after_commit if own is None else own
         if after_commit is not False:
             push = partial(self.push, worker, jobs)
             if self._transactions.add(after_commit, push):
-                return JobResults([job.id for job in jobs], partial(_result, task))
+                return JobResults([job.id for job in jobs], partial(JobResult.of, task))
         parent: Any = self._celery.current_worker_task if _may_run_tasks() else None
         pushed = self._direct.push(task, jobs, parent)
-        results = JobResults([job.id for job in jobs[:pushed]], partial(_result, task))
+        results = JobResults([job.id for job in jobs[:pushed]], partial(JobResult.of, task))
         if parent is not None:
             for result in results:
                 parent.add_trail(result)
@@ -96,9 +102,3 @@ def _may_run_tasks() -> bool:
 
 def _apply_async(task: Task[..., Any], job: Job, **options: Any) -> AsyncResult[Any]:
     return task.apply_async(tuple(job.args), dict(job.kwargs), **job.publish_options(), **options)
-
-
-def _result(task: Task[..., Any], job_id: str) -> AsyncResult[Any]:
-    result = task.AsyncResult(job_id)
-    result.ignored = task.ignore_result
-    return result

@@ -89,7 +89,7 @@ class Direct:
                 return len(jobs)
             while template and pushed < len(jobs):
                 part = jobs[pushed : pushed + BULK_SIZE]
-                messages = [_message(template, job, parent) for job in part]
+                messages = _messages(template, part, parent)
                 self._open_store().queues.push(template.queue, messages)
                 pushed += len(part)
         except (RedisError, OSError, OperationalError) as error:
@@ -98,9 +98,8 @@ class Direct:
 
     def _caught(self, template: Template, jobs: Sequence[Job], parent: Any) -> Iterator[Caught]:
         ready = self._open_store().keys.ready(template.queue)
-        for job in jobs:
-            message = _message(template, job, parent).encode()
-            yield Caught(job.id, None, Placed(template.queue, ready, message))
+        for job, message in zip(jobs, _messages(template, jobs, parent), strict=True):
+            yield Caught(job.id, None, Placed(template.queue, ready, message.encode()))
 
     def _is_unwatched(self, task: Task[..., Any]) -> bool:
         """Whether publishing is Celery's own here and now, and nobody listens."""
@@ -163,15 +162,18 @@ class Direct:
         return target
 
 
-def _message(template: Template, job: Job, parent: Any) -> str:
-    headers = dict(job.headers)
-    if job.expires is not None:
-        headers["expires"] = job.expires.isoformat()
-    if parent is None:
-        return template.fill(job.id, job.args, job.kwargs, job.id, headers)
-    request = parent.request
-    headers["parent_id"] = request.id
-    return template.fill(job.id, job.args, job.kwargs, request.root_id or request.id, headers)
+def _messages(template: Template, jobs: Sequence[Job], parent: Any) -> list[str]:
+    request = None if parent is None else parent.request
+    messages = []
+    for job in jobs:
+        headers, root_id = dict(job.headers), job.id
+        if job.expires is not None:
+            headers["expires"] = job.expires.isoformat()
+        if request is not None:
+            headers["parent_id"] = request.id
+            root_id = request.root_id or request.id
+        messages.append(template.fill(job.id, job.args, job.kwargs, root_id, headers))
+    return messages
 
 
 def _is_told(backend: Any) -> bool:

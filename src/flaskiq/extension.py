@@ -149,12 +149,14 @@ class Flaskiq:
             return in_redis() if here is None else here.store_of(celery)
 
         sessions = Sessions(app, settings)
+        waits = settings["FLASKIQ_AFTER_COMMIT"]
+        client = Client(celery, registry, opened, Transactions(sessions), after_commit=waits)
         state = AppState(
             app=app,
             celery=celery,
             settings=settings,
             registry=registry,
-            client=Client(celery, registry, opened, Transactions(sessions)),
+            client=client,
             handlers=self._handlers,
             tenancy=tenancy,
             sessions=sessions,

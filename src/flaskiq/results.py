@@ -2,17 +2,67 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from celery.backends.base import DisabledBackend
 from celery.result import AsyncResult
 
 from flaskiq.errors import ResultsDisabledError
 
+if TYPE_CHECKING:
+    from celery import Task
+
+_making = threading.Lock()
+
+
+class _Late:
+    """An attribute that Celery's ``__init__`` sets, which is called when one of them is read."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, result: Any, owner: type) -> Any:
+        if result is None or "_task" not in vars(result):
+            return None  # as in Celery's class
+        result._make()
+        return vars(result)[self._name]
+
 
 class JobResult(AsyncResult):  # type: ignore[type-arg] # generic in the stubs, not at run time
-    """Celery's ``AsyncResult``, except that waiting for a result that nobody keeps raises."""
+    """Celery's ``AsyncResult``, except that waiting for a result that nobody keeps raises.
+
+    To make one takes Celery as long as it takes to enqueue a job, and to drop it as long again.
+    Most are dropped at once, so :meth:`of` leaves that to the first use.
+    """
+
+    app: Any = _Late()
+    backend: Any = _Late()
+    parent: Any = _Late()
+    on_ready: Any = _Late()
+    _cache: Any = _Late()
+    _ignored: Any = _Late()
+
+    _task: Task[..., Any]
+
+    @classmethod
+    def of(cls, task: Task[..., Any], job_id: str) -> JobResult:
+        """Return the handle of a job that was enqueued."""
+        result = cls.__new__(cls)
+        vars(result).update(id=job_id, _task=task)
+        return result
+
+    def _make(self) -> None:
+        with _making:
+            if "on_ready" not in vars(self):
+                task, was_set = self._task, vars(self).copy()
+                super().__init__(self.id, task.backend, task.name, task.app)
+                vars(self).update({"_ignored": task.ignore_result, **was_set})
+
+    def __del__(self) -> None:
+        if "backend" in vars(self):  # else it has waited for nothing
+            super().__del__()
 
     def get(self, *args: Any, **kwargs: Any) -> Any:
         """Wait for the job and return its result, or raise its error.
@@ -36,7 +86,7 @@ class JobResult(AsyncResult):  # type: ignore[type-arg] # generic in the stubs, 
 class JobResults(Sequence["AsyncResult[Any]"]):
     """The handles of many jobs, in their order; each is made when it is asked for.
 
-    A handle costs as much as enqueueing its job, and most are never looked at.
+    Most are never looked at.
     """
 
     def __init__(self, ids: Sequence[str], handle: Callable[[str], AsyncResult[Any]]) -> None:

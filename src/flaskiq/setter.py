@@ -124,7 +124,7 @@ class Setter(Generic[P, R]):
                 zip(listed, self._starts(at, len(listed)), strict=True)
             )
         ]
-        return state.client.push(self._worker, jobs, after_commit=self._after_commit(state))
+        return state.client.push(self._worker, jobs, after_commit=self._options.get("after_commit"))
 
     def perform_inline(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the job here and now, as a worker would: JSON round trip, app context, current job.
@@ -146,15 +146,8 @@ class Setter(Generic[P, R]):
     ) -> AsyncResult[Any]:
         state = current.state()
         job = self._job(state, args, kwargs, start, self._headers(state))
-        after_commit = self._after_commit(state)
+        after_commit = self._options.get("after_commit")
         return state.client.push(self._worker, [job], after_commit=after_commit)[0]
-
-    def _after_commit(self, state: State) -> Any:
-        """Whether to wait for a transaction, or the session whose transaction it is."""
-        if "after_commit" in self._options:
-            return self._options["after_commit"]
-        own = self._worker.after_commit
-        return state.settings["FLASKIQ_AFTER_COMMIT"] if own is None else own
 
     def _start(self) -> datetime | None:
         if "at" in self._options:

@@ -1,9 +1,11 @@
 """The verbs of a Worker: ``perform_async``, ``perform_in``, ``perform_at``, ``perform_bulk``,
 ``perform_inline`` and ``set``, typed by the signature of its ``perform``.
 
-Each is a descriptor that makes a :class:`Setter` without options and returns its method of the same
-name, so that everything is written once.
+Each is a descriptor that returns the method of the same name of a :class:`Setter` without options,
+so that everything is written once.
 """
+
+# ruff: noqa: SLF001 - a Worker has its setter for them
 
 from __future__ import annotations
 
@@ -62,7 +64,7 @@ class AsyncVerb:
     @overload
     def __get__(self, instance: None, owner: Performs[P, R]) -> Callable[P, AsyncResult[R]]: ...
     def __get__(self, instance: None, owner: Any) -> Any:
-        return Setter(owner).perform_async
+        return owner._setter.perform_async
 
 
 class InVerb:
@@ -73,7 +75,7 @@ class InVerb:
     @overload
     def __get__(self, instance: None, owner: Performs[P, R]) -> PerformIn[P, R]: ...
     def __get__(self, instance: None, owner: Any) -> Any:
-        return Setter(owner).perform_in
+        return owner._setter.perform_in
 
 
 class AtVerb:
@@ -86,7 +88,7 @@ class AtVerb:
         self, instance: None, owner: Performs[P, R]
     ) -> Callable[Concatenate[datetime, P], AsyncResult[R]]: ...
     def __get__(self, instance: None, owner: Any) -> Any:
-        return Setter(owner).perform_at
+        return owner._setter.perform_at
 
 
 class BulkVerb:
@@ -97,7 +99,7 @@ class BulkVerb:
     @overload
     def __get__(self, instance: None, owner: Performs[P, R]) -> PerformBulk[R]: ...
     def __get__(self, instance: None, owner: Any) -> Any:
-        return Setter(owner).perform_bulk
+        return owner._setter.perform_bulk
 
 
 class InlineVerb:
@@ -108,7 +110,7 @@ class InlineVerb:
     @overload
     def __get__(self, instance: None, owner: Performs[P, R]) -> Callable[P, R]: ...
     def __get__(self, instance: None, owner: Any) -> Any:
-        return Setter(owner).perform_inline
+        return owner._setter.perform_inline
 
 
 class SetVerb:
@@ -119,4 +121,4 @@ class SetVerb:
     @overload
     def __get__(self, instance: None, owner: Performs[P, R]) -> Configure[P, R]: ...
     def __get__(self, instance: None, owner: Any) -> Any:
-        return Setter(owner).set
+        return owner._setter.set

@@ -14,6 +14,7 @@ from celery.utils.functional import head_from_fun
 
 from flaskiq import arguments, current, options
 from flaskiq.errors import ArgumentError, DefinitionError
+from flaskiq.setter import Setter
 from flaskiq.verbs import AsyncVerb, AtVerb, BulkVerb, InlineVerb, InVerb, SetVerb
 
 if TYPE_CHECKING:
@@ -138,6 +139,7 @@ class Worker:
     perform_inline = InlineVerb()
     set = SetVerb()
 
+    _setter: ClassVar[Setter[..., Any]]
     _signature_check: ClassVar[Callable[..., Any] | None] = None
     _parameters: ClassVar[frozenset[str] | None] = None
     _source: ClassVar[str] = __file__
@@ -177,7 +179,7 @@ class Worker:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls._signature_check = cls._parameters = None
+        cls._setter, cls._signature_check, cls._parameters = Setter(cls), None, None
         cls._source = _class_statement(cls)
         _sources.setdefault(cls.task_name(), {})[cls._source] = None
         options.validate(cls.__qualname__, vars(cls))
@@ -235,7 +237,8 @@ class Worker:
             raise ArgumentError(
                 f"{cls.__name__}.{error} (perform{inspect.signature(cls.perform)})"
             ) from None
-        arguments.check(cls.__name__, args, kwargs)
+        if not arguments.are_plain((*args, *kwargs.values())):
+            arguments.check(cls.__name__, args, kwargs)
 
 
 _sources: dict[str, dict[str, None]] = {}
@@ -247,6 +250,7 @@ def sources(task_name: str) -> list[str]:
     return list(_sources.get(task_name, ()))
 
 
+Worker._setter = Setter(Worker)  # noqa: SLF001 - as __init_subclass__ does for all others
 _BASE_PERFORM = vars(Worker)["perform"].__func__
 
 

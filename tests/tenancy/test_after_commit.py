@@ -118,25 +118,15 @@ def test_a_statement_that_fails(orders: ModuleType, enqueued: Any) -> None:
     assert enqueued() == []
 
 
-def test_call_worker_and_app_say_when(
-    orders: ModuleType, enqueued: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_call_and_worker_say_when(orders: ModuleType, enqueued: Any) -> None:
     orders.order(1)
     orders.Bill.perform_async(1)
     orders.Ship.set(after_commit=False).perform_async(2)
     assert enqueued() == [1, 2]
     orders.Bill.set(after_commit=True).perform_async(3)
-    settings = orders.app.extensions["flaskiq"].settings
-    monkeypatch.setattr(
-        type(settings),
-        "__getitem__",
-        lambda self, name: name == "FLASKIQ_AFTER_COMMIT" or self.values[name],
-    )
-    orders.Bill.perform_async(4)
-    orders.Bill.perform_in(60, 5)
     assert enqueued() == [1, 2]
     orders.db.session.commit()
-    assert enqueued() == [1, 2, 3, 4]
+    assert enqueued() == [1, 2, 3]
 
 
 def test_a_thousand_transactions_agree_with_the_table(orders: ModuleType, enqueued: Any) -> None:
@@ -207,9 +197,9 @@ class Plain(Worker):
 def plain(tenants_server: Server) -> Any:
     """Make an app with a setting of how it makes sessions."""
 
-    def make(session: Any) -> Flask:
+    def make(session: Any, **settings: Any) -> Flask:
         app = Flask("plain")
-        app.config.update(FLASKIQ_SESSION=session, FLASKIQ_WORKERS=[])
+        app.config.update(settings, FLASKIQ_SESSION=session, FLASKIQ_WORKERS=[])
         app.config.update(
             CELERY_BROKER_URL=tenants_server.url, CELERY_RESULT_BACKEND=tenants_server.url
         )
@@ -255,6 +245,21 @@ def test_a_scoped_session(plain: Any, enqueued: Any, sqlite: Engine) -> None:
         assert enqueued() == [0]
         scoped.commit()
         assert enqueued() == [0, 1, 2]
+    scoped.remove()
+
+
+def test_the_app_says_when(plain: Any, enqueued: Any, sqlite: Engine) -> None:
+    scoped = scoped_session(sessionmaker(sqlite))
+    app = plain(scoped, FLASKIQ_AFTER_COMMIT=True)
+    later = app.extensions["flaskiq"].store.scheduled
+    with app.app_context():
+        scoped.execute(text("SELECT 1"))
+        Plain.perform_async(1)
+        Plain.perform_in(60, 2)
+        Plain.set(after_commit=False).perform_async(3)
+        assert (enqueued(), len(later)) == ([3], 0)
+        scoped.commit()
+        assert (enqueued(), len(later)) == ([3, 1], 1)
     scoped.remove()
 
 

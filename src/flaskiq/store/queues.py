@@ -7,6 +7,7 @@ import os
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache, partial
 from time import monotonic
 from typing import Any
 
@@ -34,7 +35,8 @@ class Queues:
 
     def __init__(self, client: Redis, keys: Keys) -> None:
         self._pool: Any = client.connection_pool
-        self._keys, self._tokens = keys, _Tokens(keys.wake)
+        self._keys, self._ready = keys, cache(keys.ready)
+        self._token = cache(partial(_pack_token, keys.wake))
         self._kept: deque[Line] = deque()
         self._found_empty: dict[str, float] = {}
         self._pid = os.getpid()
@@ -48,11 +50,11 @@ class Queues:
         Raises:
             redis.RedisError, OSError: it is not known whether the jobs are there.
         """
-        key = self._keys.ready(sublist or queue)
+        key = self._ready(sublist or queue)
         push = _pack(("LPUSH", key, *messages))
         found_empty = self._found_empty.get(key)
         if found_empty is not None and monotonic() > found_empty + SELDOM:
-            size, tokens = self._run(push + self._tokens[queue], 2)
+            size, tokens = self._run(push + self._token(queue), 2)
             self._note_token(queue, tokens)
         else:
             (size,) = self._run(push)
@@ -69,7 +71,7 @@ class Queues:
         No error: the job is there already, and a waiting process looks again within a second.
         """
         try:
-            (tokens,) = self._run(self._tokens[queue])
+            (tokens,) = self._run(self._token(queue))
         except (RedisError, OSError) as error:
             tokens = error
         self._note_token(queue, tokens)
@@ -115,16 +117,9 @@ class Queues:
                 self._pool.release(connection)
 
 
-class _Tokens(dict[str, bytes]):
-    """The command that puts the wake token of each queue."""
-
-    def __init__(self, prefix: str) -> None:
-        super().__init__()
-        self._prefix = prefix
-
-    def __missing__(self, queue: str) -> bytes:
-        packed: bytes = _pack(("LPUSH", self._prefix + queue, 1))
-        return self.setdefault(queue, packed)
+def _pack_token(prefix: str, queue: str) -> bytes:
+    packed: bytes = _pack(("LPUSH", prefix + queue, 1))
+    return packed
 
 
 def _reply(line: Line) -> Any:
