@@ -55,7 +55,7 @@ class Child:
         """Begin the next job; return its number."""
         fetched = self.fetcher.next()
         assert fetched is not None
-        if not (self.process.may_start(fetched.tag) and self.process.hand.begin(fetched.tag)):
+        if not self.process.may_start(fetched.tag, begins=True):
             return NOT_OURS
         if ends:
             self._channel.finish(fetched.tag)
@@ -164,7 +164,7 @@ def test_who_was_taken_for_dead_runs_nothing_of_what_was_on_its_way(
 
 
 def test_queues_that_change_while_it_begins_to_wait_count_at_once(
-    child: Child, pool_jobs: ModuleType, store: Redis
+    child: Child, pool_jobs: ModuleType, jobs: Store, store: Redis
 ) -> None:
     """It has chosen the old ones by then, and Redis does not know yet that it waits."""
 
@@ -182,6 +182,8 @@ def test_queues_that_change_while_it_begins_to_wait_count_at_once(
     store.config_resetstat()
     changing = Thread(target=change)
     child.run(JOBS)
+    child.fetcher.flush()  # with something to send it would not wait, nor with a token
+    store.delete(f"{jobs.keys.wake}default")
     child.fetcher.before_wait = begin_to_wait
     assert child.begin() == 2
     changing.join()
