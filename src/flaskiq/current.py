@@ -175,11 +175,10 @@ AS_OF = 1.0
 
 
 class Host(Protocol):
-    """What runs a job."""
+    """What runs a job, and others of its task."""
 
-    @property
-    def headers(self) -> Mapping[str, Any]:
-        """The headers of its message that concern an application."""
+    def shown(self, headers: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Those headers of its message that concern an application."""
 
     def report(self, progress: dict[str, Any]) -> None:
         """Show how far it has come."""
@@ -200,13 +199,14 @@ class CurrentJob:
     queue: str | None
     attempt: int
     _host: Host = field(repr=False)
+    _headers: Mapping[str, Any] = field(repr=False)
     _was_cancelled: bool = field(default=False, init=False, repr=False)
     _asked_at: float = field(default=-AS_OF, init=False, repr=False)
 
     @property
     def headers(self) -> Mapping[str, Any]:
         """The headers of its message that concern an application."""
-        return self._host.headers
+        return self._host.shown(self._headers)
 
     @property
     def is_cancelled(self) -> bool:

@@ -138,7 +138,11 @@ def read_envelope(raw: bytes, *, typed: bool | None = None) -> dict[str, Any]:
 
 def custom(headers: Mapping[str, Any]) -> dict[str, Any]:
     """Return the headers of a message that are not Celery's own."""
-    return {name: value for name, value in headers.items() if name not in _CELERY_S}
+    own = {}
+    for name, value in headers.items():
+        if name not in _CELERY_S:
+            own[name] = value  # noqa: PERF403 - a comprehension is a call more
+    return own
 
 
 def renewed(raw: bytes, last: Attempt | None = None) -> bytes:

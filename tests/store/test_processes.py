@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from fetching import fetch_from
+from fetching import Fetch, fetch_from
 from redis import Redis
 from servers import Server
 from waiting import until
@@ -19,7 +19,7 @@ from flaskiq.store import script
 from flaskiq.store.flight import Flight
 from flaskiq.store.place import Placed
 from flaskiq.store.prepared_fetch import Source
-from flaskiq.store.processes import LATEST, Fetch, Fetched
+from flaskiq.store.processes import LATEST, Fetched
 from flaskiq.store.results import StateOf
 from flaskiq.store.store import Store
 

@@ -26,7 +26,7 @@ from flaskiq.logs.telling import tell
 from flaskiq.message import DEATHS_HEADER, read_envelope
 from flaskiq.store.flight import ADMITTED_HEADER, FLIGHT_HEADER, Flight
 from flaskiq.store.prepared_fetch import PreparedFetch, Source
-from flaskiq.store.processes import Fetch, Fetched
+from flaskiq.store.processes import Fetch, Fetched, read_fetch
 from flaskiq.store.results import StateOf
 
 logger = logging.getLogger(__name__)
@@ -204,17 +204,17 @@ class Fetches(_Base):
             connection.disconnect()
             raise
         self._fetching = None
-        return fetching, Fetch.parse(reply, fetching.queues)
+        return fetching, read_fetch(reply, fetching.queues)
 
     def _take(self, fetched: tuple[Fetching, Fetch]) -> bool:
-        fetching, fetch = fetched
-        self.count_fenced(fetching.acks, fetch.acknowledged)
+        fetching, (acknowledged, jobs) = fetched
+        self.count_fenced(fetching.acks, acknowledged)
         if self.process.is_taken_for_dead:
             # It was frozen while this lay in its socket.
             self.start_anew()
             raise Empty
-        self._idle = not fetch.jobs
-        held = [(job, message) for job in fetch.jobs if (message := self._hold(job))]
+        self._idle = not jobs
+        held = [(job, message) for job in jobs if (message := self._hold(job))]
         self.process.hand.landed()
         if not held:
             raise Empty

@@ -82,10 +82,11 @@ class Hand:
     def begin(self, tag: str) -> bool:
         """Note that a job in hand starts; False if it is in hand no more, and must not start."""
         with self._moving:
-            if tag not in self._held:
-                return False
-            self._begun.add(tag)
-            return True
+            if tag in self._held:
+                self._begun.add(tag)
+                return True
+        self._given_away.discard(tag)  # it does not start: nothing to count
+        return False
 
     def release_unstarted(self, tags: Iterable[str]) -> list[int]:
         """Let go of those jobs that have not begun; return their seqs."""
@@ -120,7 +121,7 @@ class Hand:
             self._uncertain.add(seq)
 
     def is_ours(self, tag: str) -> bool:
-        """Whether a job is in hand; one that was given away does not start: nothing to count."""
+        """Whether a job is in hand; one that was given away will not start."""
         self._given_away.discard(tag)
         return tag in self._held
 

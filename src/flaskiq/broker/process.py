@@ -138,8 +138,8 @@ class Process:
                 self._tally = self._tally or Tally(self.store.statistics.history.jobs)
         return self._tally
 
-    def may_start(self, tag: str) -> bool:
-        """Whether a job in hand is still ours to run.
+    def may_start(self, tag: str, *, begins: bool = False) -> bool:
+        """Whether a job in hand is still ours to run; ``begins``: it does, if it may.
 
         If nobody can tell, since Redis is out of reach and the heartbeat has paused, it is dropped
         from hand: it goes back to its queue when Redis can be reached (:meth:`_audit`).
@@ -149,7 +149,7 @@ class Process:
                 return False
         except RedisError:
             self.hand.release(tag)
-        return self.hand.is_ours(tag)
+        return self.hand.begin(tag) if begins else self.hand.is_ours(tag)
 
     def _facts(self) -> Facts:
         """What it tells of itself; whatever goes wrong in that must not keep it from beating."""

@@ -38,7 +38,11 @@ def _enter(task_id: str, task: Task[..., Any], **_: Any) -> None:
         return
     queue, headers = (request.delivery_info or {}).get("routing_key"), request.headers or {}
     tenant = _tenant_of_eager(state, request) if request.is_eager else None
-    around = surround(state, task, task_id, headers, queue, request.retries + 1, tenant)
+    name, attempt = str(task.name), request.retries + 1
+    job = CurrentJob(task_id, name, queue, attempt, TaskHost(task), headers)
+    if tenant is None:
+        tenant = state.tenancy.of_headers(headers)
+    around = Surroundings(state.app, job, tenant)
     around.__enter__()
     vars(request).update({_SURROUNDINGS: around, STARTED: time()})
 
@@ -50,25 +54,6 @@ def _leave(task: Task[..., Any], **_: Any) -> None:
         around.__exit__(None, None, None)
 
 
-def surround(
-    state: State,
-    task: Task[..., Any],
-    job_id: str,
-    headers: Mapping[str, Any],
-    queue: str | None,
-    attempt: int,
-    tenant: Tenant | None = None,
-) -> Surroundings:
-    """Return the surroundings of a job.
-
-    ``headers`` are those of its message that are not Celery's own; they name the tenant, unless it
-    is given.
-    """
-    job = CurrentJob(job_id, str(task.name), queue, attempt, TaskHost(task, headers))
-    named = state.tenancy.of_headers(headers) if tenant is None else tenant
-    return Surroundings(state.app, job, named)
-
-
 def _tenant_of_eager(state: State, request: Any) -> Tenant:
     """On whose behalf an eager job runs: it has no message, so maybe for whoever calls it."""
     tenancy, headers = state.tenancy, request.headers or {}
@@ -78,17 +63,16 @@ def _tenant_of_eager(state: State, request: Any) -> Tenant:
 
 
 class TaskHost:
-    """A task, as one of its jobs sees it; ``headers`` of its message that are not Celery's own."""
+    """A task, as its jobs see it."""
 
-    __slots__ = ("_headers", "_task")
+    __slots__ = ("_task",)
 
-    def __init__(self, task: Task[..., Any], headers: Mapping[str, Any]) -> None:
-        self._task, self._headers = task, headers
+    def __init__(self, task: Task[..., Any]) -> None:
+        self._task = task
 
-    @property
-    def headers(self) -> Mapping[str, Any]:
+    def shown(self, headers: Mapping[str, Any]) -> Mapping[str, Any]:
         """Those that concern an application; few jobs look at them."""
-        return shown(self._headers)
+        return shown(headers)
 
     def report(self, progress: dict[str, Any]) -> None:
         """Keep it as the result of the job that this thread runs, until that has another."""

@@ -65,7 +65,7 @@ def _check_tenant(worker: type[Worker]) -> None:
 def perform_inline(app: Flask, tenancy: Tenancy, worker: type[Worker], job: Job) -> Any:
     """Run a job in the caller's process, as a worker would; its errors are the caller's."""
     args, kwargs = arguments.round_trip(job.args, job.kwargs)
-    here = CurrentJob(job.id, job.worker, None, 1, _Nobody(job.headers))
+    here = CurrentJob(job.id, job.worker, None, 1, _Nobody(), job.headers)
     with Surroundings(app, here, tenancy.of_headers(job.headers)):
         return perform(worker, args, kwargs)
 
@@ -73,8 +73,8 @@ def perform_inline(app: Flask, tenancy: Tenancy, worker: type[Worker], job: Job)
 class _Nobody:
     """Runs a job in its caller's process, where nobody reads progress or can cancel it."""
 
-    def __init__(self, headers: Mapping[str, Any]) -> None:
-        self.headers = headers
+    def shown(self, headers: Mapping[str, Any]) -> Mapping[str, Any]:
+        return headers
 
     def report(self, progress: dict[str, Any]) -> None:
         pass

@@ -214,7 +214,7 @@ class JobRequest(_Request):
         process, tag = self.message.channel.process, self.message.delivery_tag
         if pid != os.getpid():
             process.hand.begin(tag)
-        elif not (process.may_start(tag) and process.hand.begin(tag)):
+        elif not process.may_start(tag, begins=True):
             self._drop()
             raise NotOursError(self.id)
         return super().on_accepted(pid, time_accepted)

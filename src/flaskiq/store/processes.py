@@ -32,21 +32,18 @@ class Fetched(NamedTuple):
     message: bytes
 
 
-class Fetch(NamedTuple):
-    """What a fetch brought; ``acknowledged`` counts the fields that were still in flight."""
+Fetch = tuple[int, list[Fetched]]
+"""How many of the acknowledged fields were still in flight, and the jobs that came."""
 
-    acknowledged: int
-    jobs: list[Fetched]
 
-    @classmethod
-    def parse(cls, reply: Sequence[Any], queues: Sequence[str]) -> Fetch:
-        """Read the reply of the script; ``queues`` are those of the lists of the call."""
-        jobs, at = [], 1
-        while at < len(reply):  # of one job, quicker than a comprehension in a process that slept
-            seq = reply[at]
-            jobs.append(Fetched(seq, str(seq), queues[reply[at + 1] - 1], reply[at + 2]))
-            at += 3
-        return cls(reply[0], jobs)
+def read_fetch(reply: Sequence[Any], queues: Sequence[str]) -> Fetch:
+    """Read the reply of the script; ``queues`` are those of the lists of the call."""
+    jobs, at = [], 1
+    while at < len(reply):  # of one job, quicker than a comprehension in a process that slept
+        seq = reply[at]
+        jobs.append(Fetched(seq, str(seq), queues[reply[at + 1] - 1], reply[at + 2]))
+        at += 3
+    return reply[0], jobs
 
 
 class Pulse(NamedTuple):

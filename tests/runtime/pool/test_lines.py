@@ -136,7 +136,7 @@ def test_a_line_says_whose_job_it_was(tracer: logging.Logger) -> None:
     kept, said = Kept(), Said()
     tracer.addHandler(kept)
     said.note(SUCCEEDED, success(0))
-    job = CurrentJob("job-1", "t", "low", 2, None)  # type: ignore[arg-type] # asks nobody
+    job = CurrentJob("job-1", "t", "low", 2, None, {})  # type: ignore[arg-type] # asks nobody
     tokens = begin(job, Tenant({"organization_id": "7"}, ("organization_id",)))
     said.note(SUCCEEDED, success(1))
     end(tokens)

@@ -26,7 +26,7 @@ from redis import RedisError
 from flaskiq.attempt import STARTED
 from flaskiq.broker import batches
 from flaskiq.broker.channel import Message
-from flaskiq.current import state_of
+from flaskiq.current import CurrentJob, state_of
 from flaskiq.logs.telling import tell
 from flaskiq.message import (
     ATTEMPTS_HEADER,
@@ -38,8 +38,9 @@ from flaskiq.message import (
     read_envelope,
     read_json,
 )
-from flaskiq.runtime.context import surround
+from flaskiq.runtime.context import TaskHost
 from flaskiq.runtime.ending import ending_of
+from flaskiq.runtime.executor import Surroundings
 from flaskiq.runtime.pool.events import Events
 from flaskiq.runtime.pool.limits import SoftLimits, raise_in
 from flaskiq.runtime.pool.local import LocalConsumer
@@ -57,12 +58,16 @@ logger = logging.getLogger(__name__)
 
 _STOCK_STRATEGY = "celery.worker.strategy:default"
 
+_revoked: Any = vars(state.revoked)["_data"]
+"""The ids in Celery's set of what is revoked, whose own look costs ten times that."""
+
 
 class Plain(NamedTuple):
     """A task whose jobs need nothing but its tracer."""
 
     task: Any
     trace: Callable[..., Any]
+    host: TaskHost
 
 
 class Current(NamedTuple):
@@ -112,7 +117,7 @@ class Executor:
         self._has_rates = not app.conf.worker_disable_rate_limits
         self.consumer = LocalConsumer(app, hostname, events)
         self._plain = {
-            name: Plain(task, plain_tracer(app, task, hostname))
+            name: Plain(task, plain_tracer(app, task, hostname), TaskHost(task))
             for name, task in app.tasks.items()
             if task.acks_late and task.Strategy == _STOCK_STRATEGY
         }
@@ -185,7 +190,7 @@ class Executor:
         if plain is None or body is None:
             self._run_by_celery(thread, fetched, envelope, started)
             return
-        if not (self._process.may_start(fetched.tag) and self._process.hand.begin(fetched.tag)):
+        if not self._process.may_start(fetched.tag, begins=True):
             self._give_up(headers, fetched)
             return
         self._trace(thread, fetched, plain, envelope, body, started)
@@ -208,7 +213,7 @@ class Executor:
         return bool(
             headers.get("expires")
             or headers.get("eta")
-            or headers.get("id") in state.revoked
+            or headers.get("id") in _revoked
             or (state.revoked_stamps and headers.get("stamped_headers"))
             or signals.task_received.receivers
         )
@@ -225,6 +230,7 @@ class Executor:
         args, kwargs, embed = body
         headers, properties, task = envelope["headers"], envelope["properties"], plain.task
         delivery = properties.get("delivery_info") or {}
+        job_id, queue = headers["id"], delivery.get("routing_key")
         own, attempt = custom(headers), (headers.get("retries") or 0) + 1
         request = {
             **RAN,
@@ -241,23 +247,20 @@ class Executor:
             "correlation_id": properties.get("correlation_id"),
             "delivery_info": {
                 "exchange": delivery.get("exchange"),
-                "routing_key": delivery.get("routing_key"),
+                "routing_key": queue,
                 "priority": properties.get("priority"),
                 "redelivered": delivery.get("redelivered", False),
             },
             STARTED: time(),
         }
-        around = (
-            nullcontext()
-            if self._flaskiq is None
-            else surround(
-                self._flaskiq, task, headers["id"], own, delivery.get("routing_key"), attempt
-            )
-        )
+        around: Any = nullcontext()
+        if (found := self._flaskiq) is not None:
+            job = CurrentJob(job_id, task.name, queue, attempt, plain.host, own)
+            around = Surroundings(found.app, job, found.tenancy.of_headers(own))
         events = self._events if self._events.enabled and task.send_events else None
         if events:
             events.received(headers)
-            events.send("task-started", uuid=headers["id"])
+            events.send("task-started", uuid=job_id)
         hard, soft = headers.get("timelimit") or (None, None)
         soft, hard = soft or task.soft_time_limit, hard or task.time_limit
         self._begin_limits(thread, started, soft, hard, headers)
@@ -265,7 +268,7 @@ class Executor:
         try:
             try:
                 with around:
-                    outcome = plain.trace(headers["id"], args, kwargs, request)
+                    outcome = plain.trace(job_id, args, kwargs, request)
             finally:
                 self._limits.end(thread)
         except MemoryError:
@@ -283,7 +286,7 @@ class Executor:
             self._end_badly(thread, envelope, task, (1, value, seconds))
             return
         if events:
-            events.send("task-succeeded", uuid=headers["id"], result=shown, runtime=seconds)
+            events.send("task-succeeded", uuid=job_id, result=shown, runtime=seconds)
         self._note_done(fetched, task, headers, own, seconds)
         self._channel.finish(fetched.tag)
 

@@ -11,7 +11,7 @@ import logging
 import random
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from time import sleep
 from typing import Any
@@ -28,7 +28,7 @@ from flaskiq.runtime.pool.slots import Slots
 from flaskiq.runtime.pool.spin import Spin
 from flaskiq.store.line import Line
 from flaskiq.store.prepared_fetch import DEATHS_MARK
-from flaskiq.store.processes import Fetch, Fetched
+from flaskiq.store.processes import Fetched, read_fetch
 from flaskiq.store.results import Results, StateOf
 
 logger = logging.getLogger(__name__)
@@ -166,7 +166,7 @@ class Fetcher:
             return int(self._channel.push_back_unstarted([job.tag for job in jobs]))
         except (RedisError, OSError):
             for job in jobs:
-                self._hand.hold(job.tag, job.seq, alone=_is_alone(jobs))
+                self._hand.hold(job.tag, job.seq)
             self._local.extend(jobs)
             raise
 
@@ -299,7 +299,7 @@ class Fetcher:
         elif self._threads == 1 and fetching.credit == 1:
             self._spin.wait(line.socket)
         try:
-            fetch = Fetch.parse(line.read(), fetching.queues)
+            acknowledged, jobs = read_fetch(line.read(), fetching.queues)
         except NoScriptError:  # that is an answer: it has brought nothing
             self._give_back()
             self._hand.landed()
@@ -309,13 +309,14 @@ class Fetcher:
         self._under_way = None
         if fetching.acks:
             self._note_written(fetching.results)
-            self._channel.count_fenced(fetching.acks, fetch.acknowledged)
-        jobs = fetch.jobs
+            self._channel.count_fenced(fetching.acks, acknowledged)
         self._idle = not jobs
         # Before a job starts this is asked anyway: of one, that is in a moment.
         if len(jobs) > 1 and self._process.is_taken_for_dead:
             return
-        self._hand.land(jobs, alone=_is_alone(jobs))
+        # It is a job that must run alone: the script lets it come alone.
+        alone = len(jobs) == 1 and _MARK in jobs[0].message
+        self._hand.land(jobs, alone=alone)
         self._local.extend(jobs)
         if jobs:
             self._last_queue = jobs[0].queue
@@ -393,8 +394,3 @@ class Fetcher:
         self._changed.wait(ASK_AGAIN)
         self._is_resting = False
         self._changed.clear()
-
-
-def _is_alone(jobs: Sequence[Fetched]) -> bool:
-    """Whether it is a job that must run alone; the script lets it come alone."""
-    return len(jobs) == 1 and _MARK in jobs[0].message
