@@ -14,7 +14,8 @@ from flaskiq.errors import ResultsDisabledError
 if TYPE_CHECKING:
     from celery import Task
 
-_making = threading.Lock()
+_making = threading.RLock()
+"""Not a plain lock: what is collected meanwhile may look at a handle, too."""
 
 
 class _Late:

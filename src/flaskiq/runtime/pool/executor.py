@@ -59,7 +59,7 @@ logger = logging.getLogger(__name__)
 _STOCK_STRATEGY = "celery.worker.strategy:default"
 
 _revoked: Any = vars(state.revoked)["_data"]
-"""The ids in Celery's set of what is revoked, whose own look costs ten times that."""
+"""The ids in Celery's set of what is revoked, whose own look is a call in Python."""
 
 
 class Plain(NamedTuple):
